@@ -1,0 +1,14 @@
+"""The clock that fronts and scripts share.
+
+Rule: only fronts and tools read the clock; everything below them takes time as an argument.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+__all__ = ["timer"]
+
+#: Wall-clock time: a float, seconds since the epoch.
+timer: Callable[[], float] = time.time

@@ -1,0 +1,1 @@
+"""The test suite: a package, so that no `tests` directory installed by others is taken for it."""
