@@ -1,0 +1,42 @@
+"""Grammar: a message declared once; stepped, compiled and produced from that declaration."""
+
+from cpppo.grammar.artifacts import mapped, memo
+from cpppo.grammar.code import Reject
+from cpppo.grammar.expr import attr, field
+from cpppo.grammar.message import Message, Struct, framer, prefix
+from cpppo.grammar.nodes import Node, Scalar, const, drop, octets, payload, text
+from cpppo.grammar.parse import REJECTS
+from cpppo.grammar.records import Record
+from cpppo.grammar.repeats import offsets, rest, vector
+from cpppo.grammar.shapes import Malformed, guarded, nothing, peek, switch
+from cpppo.grammar.stepping import Disagreement
+
+__all__ = [
+    "REJECTS",
+    "Disagreement",
+    "Malformed",
+    "Message",
+    "Node",
+    "Record",
+    "Reject",
+    "Scalar",
+    "Struct",
+    "attr",
+    "const",
+    "drop",
+    "field",
+    "framer",
+    "guarded",
+    "mapped",
+    "memo",
+    "nothing",
+    "octets",
+    "offsets",
+    "payload",
+    "peek",
+    "prefix",
+    "rest",
+    "switch",
+    "text",
+    "vector",
+]

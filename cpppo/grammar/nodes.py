@@ -1,0 +1,441 @@
+"""The leaves of a grammar: scalars, octets, text, constants and reserved octets; and the limit on any node.
+
+Owns: for each, the stepped machine (``step``), the compiled parser (``emit_parse``) and the compiled producer
+(``emit_produce``), side by side.  Rule: whoever adds a node writes all three, in the same class.
+Must not know any protocol; composites live in shapes.py.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from cpppo.automata import state
+from cpppo.errors import GrammarError
+from cpppo.grammar import stepping
+from cpppo.grammar.code import Lazy
+from cpppo.grammar.expr import Expr, as_expr
+from cpppo.grammar.parse import ParseCode
+from cpppo.grammar.produce import ProduceCode, producer
+
+__all__ = [
+    "Const",
+    "Drop",
+    "Node",
+    "Octets",
+    "Payload",
+    "Scalar",
+    "Text",
+    "Within",
+    "as_node",
+    "const",
+    "drop",
+    "octets",
+    "part",
+    "payload",
+    "text",
+    "valued",
+]
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+class Node(Generic[T]):
+    """A part of a message whose artifact is a T.
+
+    ``fixed``: its size in octets if it is always the same; ``minimum``: the least it can have;
+    ``granularity``: produced sizes are multiples of it; ``stored``: whether a record keeps its value;
+    ``default``: what a record constructor assumes.
+    """
+
+    fixed: int | None = None
+    minimum: int = 0
+    granularity: int = 1
+    stored: bool = True
+    default: Any = None
+
+    def __init__(self) -> None:
+        self._compiled: dict[Any, Lazy] = {}
+
+    def label(self) -> str:
+        """A word for tables and generated names."""
+        return type(self).__name__.lower()
+
+    def refs(self) -> tuple[Expr, ...]:
+        """Expressions that read earlier fields of the same message, those of inner nodes included."""
+        return ()
+
+    def derives(self) -> Expr | None:
+        """The expression whose field this node's produced size or count determines."""
+        return None
+
+    def within(self, length: Expr | Node[int] | int) -> Node[T]:
+        """This, limited to (and filling) ``length`` octets; when producing, the length is derived."""
+        return Within(self, as_expr(length))
+
+    def step(self, name: str | None, after: state | None) -> state:
+        """The entry state of a machine for this; it delivers under ``name`` and goes on to ``after`` (None: done)."""
+        raise NotImplementedError(type(self).__name__)
+
+    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
+        """Emit code that parses this into the local variable ``target``."""
+        raise NotImplementedError(type(self).__name__)
+
+    def emit_produce(self, c: ProduceCode, source: str) -> None:
+        """Emit code that produces the octets of the value of ``source``."""
+        raise NotImplementedError(type(self).__name__)
+
+    def __truediv__(self, other: Any) -> Any:
+        return NotImplemented
+
+    def __rtruediv__(self, name: str) -> tuple[str, Node[T]]:
+        """``'interface'/UDINT``: a named field, for the operator form."""
+        return name, self
+
+    if TYPE_CHECKING:
+        # In a message body a field's name stands for a reference to it; a record's attribute is a T.
+        @overload
+        def __get__(self, record: None, owner: type) -> Node[T]: ...
+        @overload
+        def __get__(self, record: object, owner: type) -> T: ...
+        def __get__(self, record: object | None, owner: type) -> Node[T] | T: ...
+        def __mul__(self, other: int) -> Expr: ...
+        def __add__(self, other: int) -> Expr: ...
+        def __sub__(self, other: int) -> Expr: ...
+        def __mod__(self, other: int) -> Expr: ...
+        def __floordiv__(self, other: int) -> Expr: ...
+
+
+def as_node(value: Any) -> Node[Any]:
+    """A node from a node or a message class."""
+    node = value if isinstance(value, Node) else getattr(value, "_node_", None)
+    if not isinstance(node, Node):
+        raise GrammarError(f"{value!r} is neither a node nor a message; use one, eg. UINT or octets(4)")
+    return node
+
+
+def valued(value: Any) -> Node[Any]:
+    """A node (or message class) that has an artifact; drop() and const() have none outside a message body."""
+    node = as_node(value)
+    if not node.stored:
+        raise GrammarError(f"{node.label()}: reserved octets and constants are fields of a message, they have no value")
+    return node
+
+
+def part(value: Any) -> Node[Any]:
+    """A node that can be repeated or chosen: its produced size or count must not determine an outer field."""
+    node = valued(value)
+    if node.derives() is not None:
+        raise GrammarError(f"{node.label()} gives {node.derives()!r} its value, so it cannot be repeated or chosen")
+    return node
+
+
+class Within(Node[T]):
+    """A node that fills exactly as many octets as an earlier field says."""
+
+    def __init__(self, node: Node[T], length: Expr) -> None:
+        super().__init__()
+        self.node, self.length = node, length
+        self.default = node.default
+
+    def label(self) -> str:
+        return self.node.label()
+
+    def refs(self) -> tuple[Expr, ...]:
+        return (self.length, *self.node.refs())
+
+    def derives(self) -> Expr | None:
+        return None if hasattr(self.length, "number") else self.length
+
+    def step(self, name: str | None, after: state | None) -> state:
+        return stepping.limited(name, self.node.step(name, None), self.length, after)
+
+    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
+        c.flush()
+        saved, end = c.end, c.var("end")
+        c.line(f"{end} = {c.at()} + {self.length.code(c.scope)}")
+        c.reject_if(f"{end} {'!=' if delimited else '>'} {saved}")
+        if self.length.negative:
+            c.reject_if(f"{end} < {c.at()}")
+        c.end = end
+        self.node.emit_parse(c, target, True)
+        c.end = saved
+        c.move(end)
+
+    def emit_produce(self, c: ProduceCode, source: str) -> None:
+        mark = len(c.pieces)
+        self.node.emit_produce(c, source)
+        length = c.length(c.pieces[mark:])
+        if hasattr(self.length, "number"):
+            c.line(f"if {length} != {self.length.number}: raise ValueError('expected {self.length.number} octets')")
+        else:
+            c.derive(self.length, length, self.node.granularity)
+
+
+class Scalar(Node[T]):
+    """A number of fixed size, by its struct code (little-endian, or ``>`` in front).
+
+    ``tag_type``: the CIP type code, where it has one; ``produce(value)``: its octets.
+    """
+
+    default = 0
+
+    def __init__(self, name: str, struct_format: str, tag_type: int | None = None) -> None:
+        super().__init__()
+        self.name = name
+        self.tag_type = tag_type
+        self.big = struct_format.startswith(">")
+        self.struct_format = struct_format if self.big else "<" + struct_format.lstrip("<")
+        self._struct = struct.Struct(self.struct_format)
+        self.size = self.fixed = self.minimum = self.granularity = self._struct.size
+        self.code = self.struct_format[1:]
+
+    def label(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def produce(self, value: T) -> bytes:
+        """The octets of one value; struct.error if it is out of range."""
+        return self._struct.pack(value)
+
+    def unpack(self, octets: bytes | bytearray) -> T:
+        """The value of exactly ``size`` octets."""
+        value: T = self._struct.unpack(octets)[0]
+        return value
+
+    def step(self, name: str | None, after: state | None) -> state:
+        return stepping.chain(name, self.size, self.unpack, after)
+
+    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
+        if self.big and self.size > 1:
+            raw = c.var("raw")
+            c.fixed(f"{self.size}s", self.size, raw)
+            c.flush(delimited)
+            if target:
+                c.line(f"{target} = {c.const(self._struct.unpack, 'unpack')}({raw})[0]")
+            return
+        c.fixed(self.code, self.size, target)
+        if delimited:
+            c.flush(True)
+
+    def emit_produce(self, c: ProduceCode, source: str) -> None:
+        if self.big and self.size > 1:
+            c.octets(c.local(f"{c.const(self._struct.pack, 'pack')}({source})", "raw"))
+        else:
+            c.fixed(self.code, self.size, source)
+
+
+class Const(Scalar[T]):
+    """A scalar that must have one value: checked when parsing, supplied when producing."""
+
+    stored = False
+
+    def __init__(self, value: T, of: Scalar[T]) -> None:
+        super().__init__(of.name, of.struct_format, of.tag_type)
+        self.value = value
+
+    def step(self, name: str | None, after: state | None) -> state:
+        def check(octets: bytearray) -> T:
+            value = self.unpack(octets)
+            if value != self.value:
+                raise stepping.Mismatch(f"expected {self.value!r}, found {value!r}")
+            return value
+
+        return stepping.chain(name, self.size, check, after)
+
+    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
+        if self.big and self.size > 1:
+            raw = c.var("raw")
+            c.fixed(f"{self.size}s", self.size, raw, f"{raw} != {self.produce(self.value)!r}")
+        else:
+            found = c.var("found")
+            c.fixed(self.code, self.size, found, f"{found} != {self.value!r}")
+        if delimited:
+            c.flush(True)
+
+    def emit_produce(self, c: ProduceCode, source: str) -> None:
+        super().emit_produce(c, repr(self.value))
+
+
+class Drop(Node[None]):
+    """Reserved octets: anything is accepted, zeros are produced."""
+
+    stored = False
+
+    def __init__(self, count: Expr) -> None:
+        super().__init__()
+        self.count = count
+        number = getattr(count, "number", None)
+        if number is not None and number < 0:
+            raise GrammarError(f"drop({number}): a number of octets is not negative")
+        self.fixed = number
+        self.minimum = number or 0
+
+    def refs(self) -> tuple[Expr, ...]:
+        return (self.count,)
+
+    def step(self, name: str | None, after: state | None) -> state:
+        if self.fixed:
+            return stepping.chain(None, self.fixed, None, after, label=name)
+        return stepping.span(None, self.count, None, after, label=name)
+
+    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
+        if self.fixed is not None:
+            c.fixed(f"{self.fixed}x", self.fixed, None)
+            if delimited:
+                c.flush(True)
+            return
+        c.flush()
+        after = c.var("p")
+        c.line(f"{after} = {c.at()} + {self.count.code(c.scope)}")
+        c.reject_if(f"{after} {'!=' if delimited else '>'} {c.end}")
+        if self.count.negative:
+            c.reject_if(f"{after} < {c.at()}")
+        c.move(after)
+
+    def emit_produce(self, c: ProduceCode, source: str) -> None:
+        if self.fixed is not None:
+            c.fixed(f"{self.fixed}x", self.fixed, None)
+        else:
+            c.octets(c.local(f"bytes({self.count.code(c.scope)})", "pad"))
+
+
+class Octets(Node[Any]):
+    """Octets as they are: a fixed number, a number given by an earlier field, or the rest of the limit (None)."""
+
+    default: Any = b""
+    converts = False
+
+    def __init__(self, count: Expr | None) -> None:
+        super().__init__()
+        self.count = count
+        self.fixed = getattr(count, "number", None)
+        self.minimum = self.granularity = self.fixed or 0
+        self.granularity = self.granularity or 1
+
+    def refs(self) -> tuple[Expr, ...]:
+        return () if self.count is None else (self.count,)
+
+    def derives(self) -> Expr | None:
+        return self.count if self.fixed is None else None
+
+    def value(self, octets: bytes | bytearray) -> Any:
+        """The artifact made of the octets."""
+        return bytes(octets)
+
+    def step(self, name: str | None, after: state | None) -> state:
+        if self.fixed:
+            return stepping.chain(name, self.fixed, self.value, after)
+        return stepping.span(name, self.count, self.value, after)
+
+    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
+        target = target or c.var("octets")
+        if self.fixed is not None:
+            c.fixed(f"{self.fixed}s", self.fixed, target)
+            if delimited or self.converts:
+                c.flush(delimited)
+        else:
+            c.flush()
+            after = c.end
+            if self.count is not None:
+                after = c.var("p")
+                c.line(f"{after} = {c.at()} + {self.count.code(c.scope)}")
+                c.reject_if(f"{after} {'!=' if delimited else '>'} {c.end}")
+                if self.count.negative:
+                    c.reject_if(f"{after} < {c.at()}")
+            c.line(f"{target} = o[{c.at()}:{after}]")
+            c.move(after)
+        self._convert(c, target)
+
+    def _convert(self, c: ParseCode, target: str) -> None:
+        """Emit what makes the artifact of a local variable that holds octets."""
+
+    def _encoded(self, c: ProduceCode, source: str) -> str:
+        return c.local(source, "octets")
+
+    def emit_produce(self, c: ProduceCode, source: str) -> None:
+        octets = self._encoded(c, source)
+        if self.fixed is not None:
+            c.line(f"if len({octets}) != {self.fixed}: raise ValueError('expected {self.fixed} octets')")
+            c.fixed(f"{self.fixed}s", self.fixed, octets)
+            return
+        c.octets(octets)
+        if self.count is not None:
+            c.derive(self.count, f"len({octets})", 1)
+
+
+class Text(Octets):
+    """Octets that are text, ISO-8859-1 unless said otherwise."""
+
+    default = ""
+    converts = True
+
+    def __init__(self, count: Expr | None, encoding: str) -> None:
+        super().__init__(count)
+        self.encoding = encoding
+
+    def value(self, octets: bytes | bytearray) -> Any:
+        try:
+            return octets.decode(self.encoding)
+        except UnicodeDecodeError as exc:
+            raise stepping.Mismatch(str(exc)) from exc
+
+    def _convert(self, c: ParseCode, target: str) -> None:
+        c.line(f"{target} = {target}.decode({self.encoding!r})")
+
+    def _encoded(self, c: ProduceCode, source: str) -> str:
+        octets = c.var("octets")
+        c.line(f"{octets} = {source}.encode({self.encoding!r})")
+        return octets
+
+
+class Payload(Octets):
+    """The rest of the limit as octets; when producing, octets or any message."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def _encoded(self, c: ProduceCode, source: str) -> str:
+        source, octets = c.local(source, "payload"), c.var("octets")
+        producers = c.const(PRODUCERS, "producers")
+        c.line(f"{octets} = {source} if {source}.__class__ is bytes else {producers}[{source}.__class__]({source})")
+        return octets
+
+
+class _Producers(dict[Any, Any]):
+    """The producer of each message class met."""
+
+    def __missing__(self, cls: Any) -> Any:
+        self[cls] = made = producer(cls._node_).made()
+        return made
+
+
+PRODUCERS = _Producers()
+
+
+def const(value: S, of: Scalar[S]) -> Node[S]:
+    """A field that always has this value."""
+    return Const(value, of)
+
+
+def drop(count: Expr | Node[int] | int) -> Node[None]:
+    """Reserved octets: anything is accepted, zeros are produced; a record does not keep them."""
+    return Drop(as_expr(count))
+
+
+def octets(count: Expr | Node[int] | int | None = None) -> Node[bytes]:
+    """``count`` octets; by default the rest of the limit."""
+    return Octets(None if count is None else as_expr(count))
+
+
+def text(count: Expr | Node[int] | int | None = None, encoding: str = "iso-8859-1") -> Node[str]:
+    """``count`` octets of text; by default the rest of the limit."""
+    return Text(None if count is None else as_expr(count), encoding)
+
+
+def payload() -> Node[Any]:
+    """The rest of the limit, as octets; when producing, octets or a message."""
+    return Payload()

@@ -1,0 +1,218 @@
+"""Repetition in a grammar: counted, to the end of the limit, and by a table of offsets.
+
+Owns: ``step``, ``emit_parse`` and ``emit_produce`` of each, side by side.
+Rule: ``count * minimum <= remaining`` is checked before any loop, and each turn consumes something or is counted.
+Must not know any protocol.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, TypeVar
+
+from cpppo.automata import state
+from cpppo.errors import GrammarError
+from cpppo.grammar import stepping
+from cpppo.grammar.expr import Expr, as_expr
+from cpppo.grammar.nodes import Node, Scalar, part
+from cpppo.grammar.parse import ParseCode
+from cpppo.grammar.produce import ProduceCode
+
+__all__ = ["Offsets", "Rest", "Vector", "offsets", "rest", "vector"]
+
+T = TypeVar("T")
+
+
+class Vector(Node[list[T]]):
+    """A counted repetition; the count is derived when producing."""
+
+    def __init__(self, node: Node[T], count: Expr) -> None:
+        super().__init__()
+        self.node, self.count = node, count
+        self.number: int | None = getattr(count, "number", None)
+        self.fixed = self.number * node.fixed if self.number is not None and node.fixed is not None else None
+        self.minimum = (self.number or 0) * node.minimum
+        self.granularity = node.granularity
+        self.default = ()
+
+    def label(self) -> str:
+        return f"{self.node.label()}_vector"
+
+    def refs(self) -> tuple[Expr, ...]:
+        return (self.count, *self.node.refs())
+
+    def derives(self) -> Expr | None:
+        return self.count if self.number is None else None
+
+    def step(self, name: str | None, after: state | None) -> state:
+        return stepping.repeated(name, self.node, self.count, after)
+
+    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
+        c.flush()
+        target, count = target or c.var("items"), c.var("count")
+        c.line(f"{count} = {self.count.code(c.scope)}")
+        if self.count.negative:
+            c.reject_if(f"{count} < 0")
+        if self.node.minimum:
+            size = f"{count} * {self.node.minimum}" if self.node.minimum != 1 else count
+            c.reject_if(f"{size} > {c.end} - {c.at() if not c.off else '(' + c.at() + ')'}")
+        if isinstance(self.node, Scalar) and type(self.node) is Scalar:
+            after = c.var("p")
+            order = ">" if self.node.big else "<"
+            unpack = c.const(struct.unpack_from, "unpack_from")
+            c.line(f"{target} = list({unpack}(f'{order}{{{count}}}{self.node.code}', o, {c.at()}))")
+            c.line(f"{after} = {c.at()} + {count} * {self.node.size}")
+            c.move(after)
+        else:
+            _emit_loop(c, self.node, target, f"for _ in range({count}):")
+        if delimited:
+            c.reject_if(f"{c.at()} != {c.end}")
+
+    def emit_produce(self, c: ProduceCode, source: str) -> None:
+        source = c.local(source, "items")
+        _emit_joined(c, self.node, source)
+        if self.number is None:
+            c.derive(self.count, f"len({source})", 1)
+        else:
+            c.line(f"if len({source}) != {self.number}: raise ValueError('expected {self.number} items')")
+
+
+class Rest(Node[list[T]]):
+    """A repetition that fills the rest of the limit."""
+
+    def __init__(self, node: Node[T]) -> None:
+        super().__init__()
+        if node.minimum < 1:
+            raise GrammarError(f"rest({node.label()}): the repeated part may consume nothing, so it would never end")
+        self.node = node
+        self.granularity = node.granularity
+        self.default = ()
+
+    def label(self) -> str:
+        return f"{self.node.label()}_rest"
+
+    def refs(self) -> tuple[Expr, ...]:
+        return self.node.refs()
+
+    def step(self, name: str | None, after: state | None) -> state:
+        return stepping.repeated(name, self.node, None, after)
+
+    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
+        c.flush()
+        _emit_loop(c, self.node, target or c.var("items"), f"while %s < {c.end}:")
+
+    def emit_produce(self, c: ProduceCode, source: str) -> None:
+        _emit_joined(c, self.node, c.local(source, "items"))
+
+
+def _emit_loop(c: ParseCode, node: Node[Any], target: str, head: str) -> None:
+    """A loop that parses one node a turn; ``%s`` in its head stands for the position."""
+    here, item = c.var("p"), c.var("item")
+    c.line(f"{target} = []")
+    c.line(f"{here} = {c.at()}")
+    with c.block(head.replace("%s", here)):
+        c.move(here)
+        node.emit_parse(c, item, False)
+        c.flush()
+        c.line(f"{target}.append({item})")
+        if c.at() != here:
+            c.line(f"{here} = {c.at()}")
+    c.move(here)
+
+
+def _emit_joined(c: ProduceCode, node: Node[Any], items: str) -> None:
+    """Pieces for the octets of all items."""
+    octets = c.var("octets")
+    if type(node) is Scalar:
+        order = ">" if node.big else "<"
+        packed = f"{c.const(struct.pack, 'pack')}(f'{order}{{len({items})}}{node.code}', *{items})"
+        c.line(f"{octets} = {packed} if {items} else b''")
+    else:
+        item, parts = c.var("item"), c.var("parts")
+        c.line(f"{parts} = []")
+        with c.block(f"for {item} in {items}:"), c.apart() as pieces:
+            node.emit_produce(c, item)
+            c.line(f"{parts}.append({c.joined(pieces)})")
+        c.line(f"{octets} = b''.join({parts})")
+    c.octets(octets)
+
+
+class Offsets(Node[list[T]]):
+    """A count, a table of that many offsets, and the items they point at; offsets count from the count word.
+
+    Offsets must not decrease nor leave the limit; each item extends to the next one's offset, the last to the end.
+    """
+
+    minimum = 2
+
+    def __init__(self, node: Node[T], word: Scalar[int]) -> None:
+        super().__init__()
+        self.node, self.word = node, word
+        self.default = ()
+
+    def label(self) -> str:
+        return f"{self.node.label()}_offsets"
+
+    def refs(self) -> tuple[Expr, ...]:
+        return self.node.refs()
+
+    def step(self, name: str | None, after: state | None) -> state:
+        return stepping.offset_table(name, self.node, self.word, after)
+
+    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
+        if not delimited:
+            raise GrammarError(f"{self.label()} fills its limit, so nothing can follow it")
+        c.flush()
+        size, target = self.word.size, target or c.var("items")
+        base, count, table = c.var("base"), c.var("count"), c.var("offsets")
+        start, stop, item = c.var("start"), c.var("stop"), c.var("item")
+        c.line(f"{base} = {c.at()}")
+        c.move(base)
+        self.word.emit_parse(c, count, False)
+        c.flush()
+        c.reject_if(f"{count} * {size + self.node.minimum} > {c.end} - {base} - {size}")
+        unpack = c.const(struct.unpack_from, "unpack_from")
+        c.line(f"{table} = list({unpack}(f'<{{{count}}}{self.word.code}', o, {base} + {size}))")
+        c.line(f"{table}.append({c.end} - {base})")
+        c.reject_if(f"{table}[0] < {size} + {count} * {size}" if size else "False")
+        c.reject_if(f"not {count} and {table}[0] != {size}")
+        c.line(f"{target} = []")
+        c.line(f"{start} = {table}[0]")
+        with c.block(f"for {stop} in {table}[1:]:"):
+            c.reject_if(f"{stop} < {start} or {base} + {stop} > {c.end}")
+            saved, c.end, first = c.end, c.var("end"), c.var("p")
+            c.line(f"{first} = {base} + {start}; {c.end} = {base} + {stop}")
+            c.move(first)
+            self.node.emit_parse(c, item, True)
+            c.flush()
+            c.line(f"{target}.append({item}); {start} = {stop}")
+            c.end = saved
+        c.move(c.end)
+
+    def emit_produce(self, c: ProduceCode, source: str) -> None:
+        octets, source = c.var("octets"), c.local(source, "items")
+        item, parts, table, at = c.var("item"), c.var("parts"), c.var("offsets"), c.var("at")
+        size = self.word.size
+        c.line(f"{parts} = []; {table} = []; {at} = {size} + {size} * len({source})")
+        with c.block(f"for {item} in {source}:"), c.apart() as pieces:
+            self.node.emit_produce(c, item)
+            c.line(f"{item} = {c.joined(pieces)}")
+            c.line(f"{table}.append({at}); {parts}.append({item}); {at} += len({item})")
+        pack, code = c.const(struct.pack, "pack"), self.word.code
+        c.line(f"{octets} = {pack}(f'<{code}{{len({table})}}{code}', len({table}), *{table}) + b''.join({parts})")
+        c.octets(octets)
+
+
+def vector(node: Any, count: Any) -> Node[list[Any]]:
+    """``count`` times a node or message."""
+    return Vector(part(node), as_expr(count))
+
+
+def rest(node: Any) -> Node[list[Any]]:
+    """A node or message as often as fills the limit."""
+    return Rest(part(node))
+
+
+def offsets(node: Any, word: Scalar[int]) -> Node[list[Any]]:
+    """A count, that many offsets, and what they point at."""
+    return Offsets(part(node), word)

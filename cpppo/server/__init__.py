@@ -1,0 +1,3 @@
+"""Servers for the protocols spoken."""
+
+__all__: list[str] = []

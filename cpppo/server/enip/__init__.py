@@ -1,0 +1,6 @@
+"""EtherNet/IP CIP: a Logix controller simulator, and a client."""
+
+from cpppo.server.enip.main import main
+from cpppo.server.enip.options import ADDRESS as address
+
+__all__ = ["address", "main"]

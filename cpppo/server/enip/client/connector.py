@@ -1,0 +1,386 @@
+"""The client over a socket, for threads: connector, and its operations one by one or pipelined.
+
+Owns: the socket, its time-outs, and the lock that lets several threads take turns.
+Rule: moves octets and time; what is sent and what a reply means is decided in exchange and operations.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from time import monotonic
+from types import TracebackType
+from typing import Any, NoReturn
+
+from cpppo.errors import Error, RemoteProtocolError, Timeout
+from cpppo.server.enip.client import report
+from cpppo.server.enip.client.exchange import PORT, Exchange, Pending, Result, Route
+from cpppo.server.enip.client.operations import Operation, packed, prepare
+
+__all__ = ["MAXIMUM_DEPTH", "await_response", "connector", "controller"]
+
+log = logging.getLogger("enip.cli")
+
+#: Requests in flight at most; more would fill the buffers of the network with neither side reading.
+MAXIMUM_DEPTH = 256
+
+_RECEIVED = 0x10000
+#: A time-out of nothing at all still takes what is there already.
+_SHORTEST_S = 1e-6
+
+
+class connector:
+    """A session with a controller.  ``with connection:`` keeps it for one thread; it stays open after that.
+
+    :param host: name or IP address, IPv6 too.
+    :param port: 44818 if None.
+    :param timeout: seconds that connecting and every reply may take; None: no limit.
+    :param route_path: route of the requests, [{"port": 1, "link": 0}] if None; [] sends them bare.
+    :param send_path: the object that routes them, [{"class": 6}, {"instance": 1}] if None.
+
+    Raises OSError if there is no connection to be had, Timeout and RemoteProtocolError if there is no session.
+    Once a connection failed, every use of it raises LocalProtocolError.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int | None = None,
+        timeout: float | None = None,
+        *,
+        route_path: Route = None,
+        send_path: Route = None,
+    ) -> None:
+        self.exchange = Exchange(route_path, send_path)
+        self.timeout = timeout
+        self.host, self.port = host, PORT if port is None else port
+        self._lock = threading.RLock()
+        self._sent: deque[Pending] = deque()
+        self._limit: float | None = -1.0
+        started = monotonic()
+        try:
+            self._socket = socket.create_connection((self.host, self.port), timeout)
+        except TimeoutError as exc:
+            raise Timeout(f"no connection to {self} within {monotonic() - started:.3f} s") from exc
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._allow(timeout)
+            pending, octets = self.exchange.register()
+            self._send(octets)
+            self._wait(pending, timeout)
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def session(self) -> int:
+        """The session handle."""
+        return self.exchange.session
+
+    def __enter__(self) -> connector:
+        self._lock.acquire()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+    def close(self) -> None:
+        """End the session and the connection."""
+        if self.exchange.failure is None:
+            self.exchange.end("it was closed")
+        self._socket.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_socket"):
+            self._socket.close()
+
+    # -- one request at a time, built or sent; await_response gives its result
+
+    def read(self, path: Any, elements: int | None = None, offset: int | None = 0, **kwds: Any) -> Any:
+        """Read ``elements`` (1 if None) elements of a tag; ``offset`` None: by Read Tag, else Read Tag Fragmented.
+
+        As of all requests the record is returned; keywords: ``route_path``, ``send_path``, ``send`` (False: only
+        build it), ``sender_context`` (up to 8 octets instead of those made here), ``timeout`` (for sending).
+        """
+        return self._request({"method": "read", "path": path, "elements": elements, "offset": offset}, **kwds)
+
+    def write(
+        self,
+        path: Any,
+        data: Sequence[Any],
+        elements: int | None = None,
+        offset: int | None = 0,
+        tag_type: int | None = None,
+        **kwds: Any,
+    ) -> Any:
+        """Write values of ``tag_type`` (a code; REAL if there is a float, else INT, if None); see ``read``."""
+        operation = {"method": "write", "path": path, "data": data, "elements": elements, "offset": offset}
+        return self._request({**operation, "tag_type": tag_type}, **kwds)
+
+    def get_attribute_single(self, path: Any, **kwds: Any) -> Any:
+        """Get one attribute, eg. ``@1/1/7``, as octets; see ``read``."""
+        return self._request({"method": "get_attribute_single", "path": path}, **kwds)
+
+    def get_attributes_all(self, path: Any, **kwds: Any) -> Any:
+        """Get all attributes of an object, eg. ``@1/1``, as octets; see ``read``."""
+        return self._request({"method": "get_attributes_all", "path": path}, **kwds)
+
+    def set_attribute_single(self, path: Any, data: Sequence[Any], tag_type: int | None = None, **kwds: Any) -> Any:
+        """Set one attribute to values of ``tag_type``, octets if None; see ``read``."""
+        operation = {"method": "set_attribute_single", "path": path, "data": data, "tag_type": tag_type}
+        return self._request(operation, **kwds)
+
+    def _request(
+        self,
+        operation: Mapping[str, Any],
+        *,
+        route_path: Route = None,
+        send_path: Route = None,
+        timeout: float | None = None,
+        send: bool = True,
+        sender_context: bytes = b"",
+    ) -> Any:
+        prepared = prepare(operation)
+        if send:
+            with self._lock:
+                pending, octets = self.exchange.issue([prepared], 0, sender_context, route_path, send_path)
+                self._allow(self._time(timeout))
+                self._send(octets)
+                self._sent.append(pending)
+        return prepared.request
+
+    def collect(self, timeout: float | None = None) -> Result | None:
+        """The result of the oldest low-level request not collected yet, None if there is none; Timeout if late."""
+        with self._lock:
+            if not self._sent:
+                return None
+            return self._wait(self._sent.popleft(), self._time(timeout))[0]
+
+    # -- many operations
+
+    def synchronous(
+        self,
+        operations: Iterable[Mapping[str, Any]],
+        index: int = 0,
+        fragment: bool = False,
+        multiple: int = 0,
+        timeout: float | None = None,
+    ) -> Iterator[Result]:
+        """The result of each operation; the next request is sent when the results of the last were taken.
+
+        :param operations: dictionaries: ``path``; if need be ``method elements offset tag_type data``.
+        :param index: number of the first request.
+        :param fragment: use the Fragmented services for all tags; else only for those with an offset.
+        :param multiple: pack operations into Multiple Service Packets of up to so many octets; 0: do not.
+        :param timeout: seconds each reply may take; the connector's if None.
+        """
+        allowed = self._time(timeout)
+        for number, group in enumerate(_groups(operations, fragment, multiple), index):
+            with self._lock:
+                results = self._wait(self._issue(group, number, allowed), allowed)
+            yield from results
+
+    def pipeline(
+        self,
+        operations: Iterable[Mapping[str, Any]],
+        index: int = 0,
+        fragment: bool = False,
+        multiple: int = 0,
+        depth: int = 1,
+        timeout: float | None = None,
+    ) -> Iterator[Result]:
+        """As ``synchronous``, with up to ``depth`` requests in flight; results come in the order asked."""
+        allowed = self._time(timeout)
+        groups = enumerate(_groups(operations, fragment, multiple), index)
+        flying: deque[Pending] = deque()
+        refused: Error | None = None
+        more = True
+        try:
+            while more or flying:
+                while more and len(flying) < max(1, min(depth, MAXIMUM_DEPTH)):
+                    try:
+                        number, group = next(groups)
+                    except StopIteration:
+                        more = False
+                    except Error as exc:  # an operation that cannot be sent; those before it are finished first
+                        more, refused = False, exc
+                    else:
+                        with self._lock:
+                            flying.append(self._issue(group, number, allowed))
+                if flying:
+                    with self._lock:
+                        results = self._wait(flying[0], allowed)
+                    flying.popleft()
+                    yield from results
+        finally:
+            with self._lock:
+                for one in flying:
+                    self.exchange.abandon(one)
+        if refused is not None:
+            raise refused
+
+    def operate(
+        self,
+        operations: Iterable[Mapping[str, Any]],
+        index: int = 0,
+        fragment: bool = False,
+        multiple: int = 0,
+        depth: int = 0,
+        timeout: float | None = None,
+        validating: bool = False,
+        printing: bool = False,
+    ) -> Iterator[Result]:
+        """``synchronous`` if ``depth`` is 0, else ``pipeline``; through ``validate`` if validating or printing."""
+        if depth:
+            results = self.pipeline(operations, index, fragment, multiple, depth, timeout)
+        else:
+            results = self.synchronous(operations, index, fragment, multiple, timeout)
+        return self.validate(results, printing) if validating or printing else results
+
+    def validate(self, results: Iterable[Result], printing: bool = False) -> Iterator[Result]:
+        """The results, those of successful writes with the values written; logs failures, prints all if asked."""
+        for result in results:
+            if report.failed(result):
+                log.warning("Client %s", report.format_failure(result))
+            elif result.val is True:
+                result = result._replace(val=report.written(result.req))
+            if printing:
+                print(report.format_result(result), flush=True)
+            yield result
+
+    def results(
+        self,
+        operations: Iterable[Mapping[str, Any]],
+        depth: int = 0,
+        multiple: int = 0,
+        fragment: bool = False,
+        printing: bool = False,
+        timeout: float | None = None,
+    ) -> Iterator[Any]:
+        """The values alone: a list, True for a write (printing: the values written), None for what was refused."""
+        kwds: dict[str, Any] = {"multiple": multiple, "fragment": fragment, "timeout": timeout}
+        for result in self.operate(operations, depth=depth, printing=printing, **kwds):
+            yield result.val
+
+    def process(
+        self,
+        operations: Iterable[Mapping[str, Any]],
+        depth: int = 0,
+        multiple: int = 0,
+        fragment: bool = False,
+        printing: bool = False,
+        timeout: float | None = None,
+    ) -> tuple[int, list[Any]]:
+        """(number of failures, values); see ``results``."""
+        values = list(self.results(operations, depth, multiple, fragment, printing, timeout))
+        return sum(value is None for value in values), values
+
+    # -- octets and time
+
+    def _time(self, timeout: float | None) -> float | None:
+        return self.timeout if timeout is None else timeout
+
+    def _allow(self, timeout: float | None) -> None:
+        """How long the socket may wait."""
+        if timeout != self._limit:
+            self._limit = timeout
+            _set_timeout(self._socket, timeout)
+
+    def _issue(self, group: list[Operation], index: int, timeout: float | None) -> Pending:
+        pending, octets = self.exchange.issue(group, index)
+        self._allow(timeout)
+        self._send(octets)
+        return pending
+
+    def _send(self, octets: bytes) -> None:
+        try:
+            self._socket.sendall(octets)
+        except (TimeoutError, BlockingIOError) as exc:  # part of a frame may be on its way: no other can follow
+            self._socket.close()
+            raise Timeout(str(self.exchange.end(f"{self} took no request for {self._limit:.3f} s"))) from exc
+        except OSError as exc:
+            self._lost(exc)
+        except BaseException:
+            self._socket.close()
+            self.exchange.end("sending was interrupted")
+            raise
+
+    def _lost(self, exc: OSError) -> NoReturn:
+        self._socket.close()
+        raise self.exchange.end(f"the connection to {self} broke ({exc.strerror or exc})") from exc
+
+    def _wait(self, pending: Pending, timeout: float | None) -> list[Result]:
+        """The results of a request, once its reply has come."""
+        started = monotonic()
+        left = timeout
+        while pending.results is None:
+            self.exchange.check()
+            try:
+                self._allow(left if left is None else max(left, _SHORTEST_S))
+                octets = self._socket.recv(_RECEIVED)
+            except (TimeoutError, BlockingIOError):
+                break
+            except OSError as exc:
+                self._lost(exc)
+            self._take(octets, pending)
+            if timeout is not None:
+                left = timeout - (monotonic() - started)
+                if left <= 0:
+                    break
+        if pending.results is None:
+            self.exchange.abandon(pending)
+            raise Timeout(f"{self} did not answer {pending} within {monotonic() - started:.3f} s")
+        return pending.results
+
+    def _take(self, octets: bytes, pending: Pending) -> None:
+        """Octets received, none at the end; what is wrong with them is raised unless they answer the request too."""
+        if not octets:
+            self._socket.close()
+            raise self.exchange.end(f"{self} closed the connection")
+        try:
+            self.exchange.feed(octets)
+        except RemoteProtocolError:
+            self._socket.close()
+            if pending.results is None:
+                raise
+
+
+#: The same, by its other name.
+controller = connector
+
+
+def _set_timeout(sock: socket.socket, timeout: float | None) -> None:
+    """Let sending and receiving take so long; by the system where it can, which saves a poll each."""
+    if hasattr(socket, "SO_RCVTIMEO") and sys.platform != "win32":
+        sock.settimeout(None)
+        microseconds = 0 if timeout is None else max(1, round(timeout * 1e6))  # 0: no limit
+        value = struct.pack("@ll", *divmod(microseconds, 1_000_000))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
+    else:
+        sock.settimeout(timeout)
+
+
+def _groups(operations: Iterable[Mapping[str, Any]], fragment: bool, multiple: int) -> Iterator[list[Operation]]:
+    """The operations made ready, those of each request together."""
+    return packed((prepare(one, fragment) for one in operations), multiple)
+
+
+def await_response(connection: connector, timeout: float | None = None) -> tuple[Result | None, float]:
+    """(result of the oldest low-level request, seconds waited); None in place of a result that did not come in time."""
+    started = monotonic()
+    try:
+        result = connection.collect(timeout)
+    except Timeout:
+        result = None
+    return result, monotonic() - started

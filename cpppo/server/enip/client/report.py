@@ -1,0 +1,93 @@
+"""What a person sees of results: the line of one operation, and the rate of many.
+
+Owns: the words and columns.  Rule: pure text; the time is an argument.  Must not know where it is written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cpppo.server.enip.client.exchange import Result
+from cpppo.server.enip.client.operations import Status
+from cpppo.server.enip.wire.services.attributes import SET_ATTRIBUTE_SINGLE
+from cpppo.server.enip.wire.services.tag import READ_TAG, READ_TAG_FRAGMENTED, WRITE_TAG, WRITE_TAG_FRAGMENTED
+from cpppo.server.enip.wire.status import describe
+from cpppo.server.enip.wire.text import format_path
+from cpppo.server.enip.wire.types import BY_CODE, unpack
+
+__all__ = ["failed", "format_failure", "format_rate", "format_result", "format_status", "label", "written"]
+
+_READS = (READ_TAG.code, READ_TAG_FRAGMENTED.code)
+_WRITES = (WRITE_TAG.code, WRITE_TAG_FRAGMENTED.code)
+_LABELS = {
+    READ_TAG.code: "ReadTag",
+    READ_TAG_FRAGMENTED.code: "ReadFrg.",
+    WRITE_TAG.code: "WriteTag",
+    WRITE_TAG_FRAGMENTED.code: "WriteFrg.",
+}
+#: Characters of a tag's name, and of the bracket with its first and last index.
+_NAME, _INDEX = 20, len("[    0-0    ]")
+
+
+def format_status(status: Status) -> str:
+    """``OK`` or ``Status <code> <extended words>``."""
+    if status == 0:
+        return "OK"
+    code, extended = status if isinstance(status, tuple) else (status, "")
+    return f"Status {code} {extended}"
+
+
+def failed(result: Result) -> bool:
+    """Whether an operation was refused."""
+    return result.val is None
+
+
+def format_failure(result: Result) -> str:
+    """A refused operation and why, in words; eg. ``Single Read  Tag  NOPE returned ...: no such tag``."""
+    code, extended = result.sts if isinstance(result.sts, tuple) else (result.sts, [])
+    words = describe(code, extended)
+    return f"{result.dsc} returned non-zero status: {format_status(result.sts).rstrip()} ({words})"
+
+
+def written(request: Any) -> list[Any] | None:
+    """The values that a request writes, if it writes any."""
+    if request.service in _WRITES:
+        return unpack(BY_CODE[request.data.type], request.data.data)
+    return list(request.data.data) if request.service == SET_ATTRIBUTE_SINGLE.code else None
+
+
+def format_result(result: Result) -> str:
+    """The line of one operation: tag, indices, ``==`` (read) ``<=`` (write) ``??`` (other), values, status."""
+    request = result.req
+    values = written(request)
+    path = request.path
+    operator = "==" if request.service in _READS else "??" if values is None else "<="
+    shown = result.val if values is None else values
+    index = " " * _INDEX
+    if request.service in _LABELS and path.element:
+        first = path.element[-1]
+        last = first + request.data.elements - 1
+        first += getattr(request.data, "offset", 0) // _size(request, result)
+        index = f"[{first:5d}-{last:<5d}]"
+    elif request.service in _LABELS and request.data.elements > 1:
+        index = f"[{0:5d}-{request.data.elements - 1:<5d}]"
+    return f"{format_path(path):>{_NAME}}{index} {operator} {shown!r}: {format_status(result.sts)!r}"
+
+
+def _size(request: Any, result: Result) -> int:
+    """Octets of an element, as far as the request or its reply tells."""
+    code = request.data.type if request.service in _WRITES else int.from_bytes(result.rpy.data[:2], "little")
+    kind = BY_CODE.get(code)
+    return kind.size if kind is not None else 1
+
+
+def label(service: int | None) -> str:
+    """The name of a run of operations that all asked for one service, or (None) for several."""
+    return _LABELS.get(service, "Tag I/O") if service is not None else "Tag I/O"
+
+
+def format_rate(name: str, count: int, elapsed_s: float) -> str:
+    """How fast ``count`` operations went, eg. ``Client ReadFrg. Average  20.266 TPS (  0.049s ea).``"""
+    each = elapsed_s / count if count else 0.0
+    rate = 1.0 / each if each else 0.0
+    return f"Client {name:<8} Average {rate:7.3f} TPS ({each:7.3f}s ea)."

@@ -1,0 +1,207 @@
+"""The Message Router: tags, reading and writing them, and several requests in one.
+
+Owns: the Logix tag services on the attributes of class 2, and Multiple Service Packet.
+Rule: a write is checked in the order clients expect: path, access, type, bounds, length.  Data stays packed
+from the request to the Attribute and back.  Must not know frames or sockets.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from cpppo.errors import StatusError
+from cpppo.server.enip.device.attribute import Attribute
+from cpppo.server.enip.device.object import Answer, Context, Object, Target, serves
+from cpppo.server.enip.wire import status
+from cpppo.server.enip.wire.services import Reply, multiple, tag
+from cpppo.server.enip.wire.types import BY_CODE, pack, unpack
+
+__all__ = ["READ_OCTETS", "REPLY_OCTETS", "MessageRouter"]
+
+log = logging.getLogger("enip.lgx")
+
+#: Data octets that one unconnected read carries, and octets of a whole unconnected reply.
+READ_OCTETS, REPLY_OCTETS = 500, 4000
+
+#: Octets of a member's reply before its data, and of its entry in the table of offsets.
+_REPLY_HEAD, _TYPE, _OFFSET = 4, 2, 2
+
+#: Types whose values a wider tag takes, as the tags of a test bench are often written.
+_WIDER = {
+    "SINT": {"INT", "DINT", "LINT", "REAL", "LREAL"},
+    "INT": {"DINT", "LINT", "REAL", "LREAL"},
+    "DINT": {"LINT", "REAL", "LREAL"},
+    "REAL": {"LREAL"},
+}
+
+_TAG_CODES = frozenset(one.code for one in (tag.READ_TAG, tag.WRITE_TAG, tag.RMW_TAG)) | {
+    tag.READ_TAG_FRAGMENTED.code,
+    tag.WRITE_TAG_FRAGMENTED.code,
+}
+
+_TagData = tag.TagData
+
+
+class MessageRouter(Object):
+    """The Message Router object, class 2; each of its attributes is a tag."""
+
+    class_id: ClassVar[int] = 0x02
+
+    def __init__(self, route: Callable[[Any, Context], Reply], instance_id: int = 1) -> None:
+        super().__init__("Message_Router", instance_id)
+        self._route = route
+        self._widened: set[tuple[str, int]] = set()
+        #: Called with (attribute, first element, octets, '==' or '<=') after every read and write.
+        self.observer: Callable[[Attribute, int, bytes, str], None] | None = None
+
+    def service(self, target: Target, code: int, data: Any, context: Context) -> Any:
+        if target.symbolic and code not in _TAG_CODES:
+            raise StatusError(status.SERVICE_NOT_SUPPORTED)
+        return super().service(target, code, data, context)
+
+    def settable(self, attribute: Attribute) -> bool:
+        return True
+
+    @serves(tag.READ_TAG)
+    def read_tag(self, target: Target, data: Any, context: Context) -> Any:
+        """Elements from the one addressed; status 0x06 with the first of them if they do not fit."""
+        return self._read(target, data.elements, 0, context)
+
+    @serves(tag.READ_TAG_FRAGMENTED)
+    def read_tag_fragmented(self, target: Target, data: Any, context: Context) -> Any:
+        """As Read Tag, from an octet offset on."""
+        return self._read(target, data.elements, data.offset, context)
+
+    def _read(self, target: Target, elements: int, offset: int, context: Context) -> Any:
+        attribute = self._one(target)
+        kind = attribute.type
+        size, start = kind.size, target.start
+        if not 0 < elements <= len(attribute) - start:
+            raise StatusError(status.LOGIX, status.BEYOND_END)
+        total = elements * size
+        if offset >= total:
+            raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)
+        room = context.room - (_REPLY_HEAD + _TYPE)
+        if room > READ_OCTETS:
+            room = READ_OCTETS
+        first, stop = start * size + offset, start * size + total
+        partial = stop - first > room
+        if partial:
+            stop = first + max(room - room % size, 0)
+        octets = attribute.read_octets(first, stop) if stop > first else b""
+        if self.observer is not None:
+            self.observer(attribute, first // size, octets[: len(octets) // size * size], "==")
+        if partial:
+            return Answer(_TagData(kind.tag_type, None, octets), status.PARTIAL)
+        return _TagData(kind.tag_type, None, octets)
+
+    @serves(tag.WRITE_TAG)
+    def write_tag(self, target: Target, data: Any, context: Context) -> Any:
+        """Exactly the elements announced."""
+        attribute = self._writable(target)
+        kind = self._kind(attribute, data)
+        self._bounds(target, attribute, data.elements)
+        wanted = data.elements * kind.size
+        if len(data.data) != wanted:
+            raise StatusError(status.NOT_ENOUGH_DATA if len(data.data) < wanted else status.TOO_MUCH_DATA)
+        return self._store(attribute, kind, target.start, 0, data.data)
+
+    @serves(tag.WRITE_TAG_FRAGMENTED)
+    def write_tag_fragmented(self, target: Target, data: Any, context: Context) -> Any:
+        """A part of the elements announced, from an octet offset on."""
+        attribute = self._writable(target)
+        kind = self._kind(attribute, data)
+        self._bounds(target, attribute, data.elements)
+        total = data.elements * kind.size
+        if not data.data:
+            raise StatusError(status.NOT_ENOUGH_DATA)
+        if data.offset >= total:
+            raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)
+        if data.offset + len(data.data) > total:
+            raise StatusError(status.LOGIX, status.BEYOND_END)
+        return self._store(attribute, kind, target.start, data.offset, data.data)
+
+    @serves(tag.RMW_TAG)
+    def read_modify_write_tag(self, target: Target, data: Any, context: Context) -> Any:
+        """Set and clear bits of one element, at once."""
+        attribute = self._writable(target)
+        size = data.size
+        if size != attribute.type.size or attribute.type.code in "?fd":
+            raise StatusError(status.INVALID_PARAMETER)
+        if len(data.masks) < 2 * size:
+            raise StatusError(status.NOT_ENOUGH_DATA)
+        self._bounds(target, attribute, 1)
+        attribute.modify_octets(target.start * size, data.masks[:size], data.masks[size : 2 * size])
+        return self._written(attribute)
+
+    def _writable(self, target: Target) -> Attribute:
+        if target.attribute is None:
+            raise StatusError(status.ATTRIBUTE_NOT_SUPPORTED)
+        return target.attribute
+
+    def _kind(self, attribute: Attribute, data: Any) -> Any:
+        """The type that was sent, if the attribute takes it."""
+        own = attribute.type
+        if data.type == own.tag_type:
+            return own
+        sent = BY_CODE.get(data.type)
+        if sent is None or own.name not in _WIDER.get(sent.name, ()):
+            raise StatusError(status.LOGIX, status.TYPE_MISMATCH)
+        if (attribute.name, data.type) not in self._widened:
+            self._widened.add((attribute.name, data.type))
+            log.warning(
+                "%s written to %s of type %s: a controller would refuse it", sent.name, attribute.name, own.name
+            )
+        return sent
+
+    @staticmethod
+    def _bounds(target: Target, attribute: Attribute, elements: int) -> None:
+        if not 0 < elements <= len(attribute) - target.start:
+            raise StatusError(status.LOGIX, status.BEYOND_END)
+
+    def _store(self, attribute: Attribute, kind: Any, start: int, offset: int, octets: bytes) -> Any:
+        own = attribute.type
+        if kind is not own:
+            if offset % kind.size or len(octets) % kind.size:
+                raise StatusError(status.LOGIX, status.BEYOND_END)
+            offset = offset // kind.size * own.size
+            octets = pack(own, unpack(kind, octets))
+        first = start * own.size + offset
+        attribute.write_octets(first, octets)
+        if self.observer is not None:
+            whole = len(octets) // own.size * own.size
+            self.observer(attribute, first // own.size, octets[:whole], "<=")
+        return self._written(attribute)
+
+    @staticmethod
+    def _written(attribute: Attribute) -> bytes:
+        if attribute.error:
+            raise StatusError(attribute.error)
+        return b""
+
+    @serves(multiple.MULTIPLE)
+    def multiple_service_packet(self, target: Target, data: Any, context: Context) -> Any:
+        """Each request in turn; what no longer fits the reply is cut short (reads) or refused (all else)."""
+        if not isinstance(data, multiple.Multiple):  # as a member of another: nesting is not allowed
+            raise StatusError(status.SERVICE_NOT_SUPPORTED)
+        requests = data.request
+        room = context.room - _REPLY_HEAD - _OFFSET * (1 + len(requests))
+        left = len(requests)
+        replies, worst = [], status.SUCCESS
+        produce = Reply.producer()
+        for request in requests:
+            left -= 1
+            spare = room - left * (_REPLY_HEAD + _TYPE)
+            reply = self._route(request, Context(context.octets, spare))
+            octets = produce(reply)
+            if len(octets) > max(spare, _REPLY_HEAD + _TYPE):
+                octets = produce(Reply(reply.service, status.REPLY_TOO_LARGE, (), b""))
+                worst = status.EMBEDDED_ERROR
+            room -= len(octets)
+            if reply.status:
+                worst = status.EMBEDDED_ERROR
+            replies.append(octets)
+        answer = multiple.MultipleReply(replies)
+        return Answer(answer, worst) if worst else answer

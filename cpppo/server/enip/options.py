@@ -1,0 +1,110 @@
+"""What the command lines of server and client share: addresses, verbosity, and tags of the simulator.
+
+Owns: reading them from text.  Rule: text that cannot be understood raises UsageError, saying what to write instead.
+Must not know sockets or devices.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+from typing import Any, NamedTuple
+
+from cpppo.errors import UsageError
+from cpppo.grammar import Scalar
+from cpppo.server.enip.wire.types import DWORD, INT, TYPES
+
+__all__ = [
+    "ADDRESS",
+    "DETAIL",
+    "NORMAL",
+    "TagSpec",
+    "add_verbosity",
+    "format_address",
+    "parse_address",
+    "parse_tag",
+    "start_logging",
+]
+
+#: The default address: all interfaces, and the port registered for EtherNet/IP.
+ADDRESS = ("", 44818)
+
+#: Log levels between INFO and WARNING.
+NORMAL, DETAIL = 25, 23
+_LEVELS = (logging.WARNING, NORMAL, DETAIL, logging.INFO, logging.DEBUG)
+_LOG_FORMAT = "%(asctime)s.%(msecs)03d %(thread)16x %(name)-8.8s %(levelname)-8.8s %(funcName)-10.10s %(message)s"
+
+#: Elements a tag may have at most: the widest element number is 32 bits, its octets must fit in memory.
+MAXIMUM_ELEMENTS = 16_777_216
+
+_TAG = re.compile(r"(?P<name>[^=\[\]]+)(=(?P<type>[^\[\]=]*))?(\[(?P<count>[^\]]*)\])?")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(:[A-Za-z0-9_]+)*")
+
+
+class TagSpec(NamedTuple):
+    """A tag of the simulator; ``elements`` None is a scalar."""
+
+    name: str
+    type: Scalar[Any]
+    elements: int | None
+
+
+def parse_address(text: str, default: tuple[str, int] = ADDRESS) -> tuple[str, int]:
+    """(host, port) of ``[host][:port]``, an IPv6 host in brackets: ``[::1]:44818``."""
+    match = re.fullmatch(r"(\[(?P<six>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^:\[\]]*))(:(?P<port>[0-9]*))?", text.strip())
+    if match is None:
+        raise UsageError(f"address {text!r} is not [host][:port]; eg. localhost:44818, :44818 or [::1]:44818")
+    port = int(match["port"]) if match["port"] else default[1]
+    if port > 65535:
+        raise UsageError(f"address {text!r}: port {port} is beyond 65535")
+    return match["six"] or match["host"] or default[0], port
+
+
+def format_address(address: tuple[str, int]) -> str:
+    """The text of (host, port) that ``parse_address`` reads."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def parse_tag(text: str) -> TagSpec:
+    """A tag of ``name[=TYPE][[count]]``; the default is a scalar INT."""
+    match = _TAG.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"tag {text!r} is not name=TYPE[count]; eg. SCADA=INT[1000] or Level=REAL")
+    name = match["name"].strip()
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"tag {text!r}: {name!r} is no tag name; use letters, digits and _, no digit first")
+    known = ", ".join(TYPES)
+    kind = INT
+    if match["type"] is not None:
+        found = TYPES.get(match["type"].strip().upper())
+        if found is None:
+            raise UsageError(f"tag {text!r}: unknown type {match['type'].strip()!r}; one of {known}")
+        kind = found
+    if match["count"] is None:
+        return TagSpec(name, kind, None)
+    if not match["count"].strip().isdecimal() or not 0 < int(match["count"]) <= MAXIMUM_ELEMENTS:
+        raise UsageError(
+            f"tag {text!r}: size {match['count']!r} is not a number of 1 to {MAXIMUM_ELEMENTS};"
+            f" eg. {name}={kind.name}[10]"
+        )
+    count = int(match["count"])
+    if kind.name == "BOOL":  # a controller keeps arrays of BOOL in DWORDs, and serves those
+        return TagSpec(name, DWORD, -(-count // 32))
+    return TagSpec(name, kind, count)
+
+
+def add_verbosity(parser: argparse._ActionsContainer) -> None:
+    """The -v option."""
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="say more of what happens; up to -vvvv for everything"
+    )
+
+
+def start_logging(verbose: int) -> None:
+    """Log to standard error, as much as asked."""
+    logging.addLevelName(NORMAL, "NORMAL")
+    logging.addLevelName(DETAIL, "DETAIL")
+    level = _LEVELS[min(verbose, len(_LEVELS) - 1)]
+    logging.basicConfig(level=level, format=_LOG_FORMAT, datefmt="%m-%d %H:%M:%S")

@@ -1,0 +1,47 @@
+"""The simulator over TCP: a Device behind a threaded server.
+
+Owns: joining sessions to sockets: handles, addresses, the log of clients coming and going.
+Rule: moves octets and time, decides nothing about the protocol.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import socket
+
+from cpppo.server.enip.device import Device
+from cpppo.server.enip.session import Session
+from cpppo.server.tcp import Server
+
+__all__ = ["serve"]
+
+
+def serve(device: Device, address: tuple[str, int]) -> Server:
+    """A server of ``device`` that listens on (host, port); its ``serve`` method accepts until ``stop``."""
+
+    def talk(sock: socket.socket) -> Session:
+        host, port = sock.getsockname()[:2]
+        peer = sock.getpeername()
+        return Session(device, _handle(server), (_ipv4(host), port), f"{peer[0]}:{peer[1]}")
+
+    server = Server(address, talk)
+    return server
+
+
+def _handle(server: Server) -> int:
+    """A session handle that no session has."""
+    used = {getattr(one.talk, "handle", 0) for one in server.connections()}
+    while True:
+        handle = secrets.randbits(32)
+        if handle and handle not in used:
+            return handle
+
+
+def _ipv4(host: str) -> int:
+    """The number of an IPv4 address; List Identity has no room for others, which show as their loopback or 0."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        mapped = address.ipv4_mapped
+        return int(mapped) if mapped is not None else 0x7F000001 if address.is_loopback else 0
+    return int(address)

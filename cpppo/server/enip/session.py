@@ -1,0 +1,222 @@
+"""One client's session: octets in, octets out.
+
+Owns: framing, the encapsulation commands, and what each answers.  Rule: sans-I/O: it never waits and knows no
+clock, thread or socket; what it needs of the outside is handed in.  A CIP problem is answered as CIP, never by an
+encapsulation error or silence, and never ends the session.  Must not know what any service does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from cpppo.errors import RemoteProtocolError
+from cpppo.grammar import Disagreement, Malformed, framer
+from cpppo.server.enip.device.object import Context
+from cpppo.server.enip.device.router import Device
+from cpppo.server.enip.device.tags import REPLY_OCTETS
+from cpppo.server.enip.wire import header, items, status
+from cpppo.server.enip.wire.header import HEADER_OCTETS, MAXIMUM_LENGTH, ReplyFrame, RequestFrame
+from cpppo.server.enip.wire.services import Request
+
+__all__ = ["EXPLANATIONS", "Session"]
+
+log = logging.getLogger("enip.srv")
+
+#: Malformed requests that are explained in the log, a session; finding out why costs far more than answering.
+EXPLANATIONS = 10
+
+_VERSION = 1
+_REGISTERED_LENGTH = 4
+
+_NULL_ITEM = items.ReplyItem(items.NULL, None)
+_SERVICES = items.ItemList([items.ReplyItem(items.SERVICES, items.ServicesItem(1, 0x20, "Communications\0\0"))])
+_INTERFACES = items.ItemList([])
+
+
+class Session:
+    """A session with one client.
+
+    ``device`` answers CIP requests; ``handle`` is what RegisterSession will give; ``address`` is the (IPv4 address as
+    an int, port) that List Identity shows; ``peer`` names the client in the log.
+    ``closed`` becomes True when the connection is to be closed, once what ``receive`` returned is sent.
+    """
+
+    def __init__(self, device: Device, handle: int, address: tuple[int, int], peer: str = "?") -> None:
+        self.device = device
+        self.handle = handle
+        self.address = address
+        self.peer = peer
+        self.registered = False
+        self.closed = False
+        self.requests = 0
+        self.received = 0
+        self._explained = 0
+        self._buffer = b""
+        self._size = framer(RequestFrame)
+        self._parse = RequestFrame.parser()
+        self._produce = ReplyFrame.producer()
+        self._commands: dict[int, Callable[[Any, bytes], bytes]] = {
+            header.SEND_RR_DATA: self._send_rr_data,
+            header.SEND_UNIT_DATA: self._send_unit_data,
+            header.REGISTER_SESSION: self._register,
+            header.UNREGISTER_SESSION: self._unregister,
+            header.LIST_IDENTITY: self._list_identity,
+            header.LIST_SERVICES: self._list_services,
+            header.LIST_INTERFACES: self._list_interfaces,
+            header.NOP: self._nop,
+        }
+
+    def receive(self, data: bytes) -> bytes:
+        """The octets that answer what is whole of ``data`` and what came before it; the rest is kept."""
+        self.received += len(data)
+        if self._buffer:
+            data = self._buffer + data
+        total = len(data)
+        if total >= HEADER_OCTETS and self._size(data, 0) == total:  # the usual case: one frame, whole
+            self._buffer = b""
+            return self._frame(data)
+        replies, at = [], 0
+        while not self.closed and total - at >= HEADER_OCTETS:
+            size = self._size(data, at)
+            if size > HEADER_OCTETS + MAXIMUM_LENGTH:
+                replies.append(self._refused(self._headless(data, at), status.ENIP_INVALID_LENGTH))
+                self.closed = True
+                break
+            if at + size > total:
+                break
+            replies.append(self._frame(data[at : at + size]))
+            at += size
+        self._buffer = data[at:]
+        return b"".join(replies)
+
+    def _headless(self, data: bytes, at: int) -> Any:
+        """The frame that a header would head if it announced no payload."""
+        octets = data[at : at + 2] + b"\0\0" + data[at + 4 : at + HEADER_OCTETS]
+        return self._parse(octets, 0, HEADER_OCTETS)
+
+    def _frame(self, octets: bytes) -> bytes:
+        frame = self._parse(octets, 0, len(octets))
+        self.requests += 1
+        command = self._commands.get(frame.command)
+        if command is None:
+            return self._refused(frame, status.ENIP_UNSUPPORTED_COMMAND)
+        if frame.options:
+            self._note("options 0x%08x of command 0x%04x are not zero: discarded", frame.options, frame.command)
+            return b""
+        return command(frame, octets)
+
+    def _refused(self, frame: Any, code: int, session: int | None = None) -> bytes:
+        """A header that says why, and nothing else."""
+        handle = frame.session if session is None else session
+        self._note("command 0x%04x refused: %s", frame.command, status.describe_encapsulation(code))
+        octets: bytes = self._produce(ReplyFrame(frame.command, handle, code, frame.context, 0, b""))
+        return octets
+
+    def _reply(self, frame: Any, payload: Any) -> bytes:
+        octets: bytes = self._produce(ReplyFrame(frame.command, frame.session, 0, frame.context, 0, payload))
+        return octets
+
+    # -- commands
+
+    def _register(self, frame: Any, octets: bytes) -> bytes:
+        asked = frame.CIP
+        if asked.__class__ is Malformed:
+            return self._refused(frame, status.ENIP_INVALID_LENGTH)
+        if self.registered:
+            return self._refused(frame, status.ENIP_UNSUPPORTED_COMMAND)
+        granted = asked.version == _VERSION and not asked.options
+        payload = header.Register(_VERSION, 0)
+        if not granted:
+            self._note("session of version %d, options %d refused", asked.version, asked.options)
+            code = status.ENIP_UNSUPPORTED_VERSION
+            refused: bytes = self._produce(ReplyFrame(frame.command, 0, code, frame.context, 0, payload))
+            return refused
+        self.registered = True
+        reply: bytes = self._produce(ReplyFrame(frame.command, self.handle, 0, frame.context, 0, payload))
+        return reply
+
+    def _unregister(self, frame: Any, octets: bytes) -> bytes:
+        self.closed = True
+        return b""
+
+    def _nop(self, frame: Any, octets: bytes) -> bytes:
+        return b""
+
+    def _list_services(self, frame: Any, octets: bytes) -> bytes:
+        return self._reply(frame, _SERVICES)
+
+    def _list_interfaces(self, frame: Any, octets: bytes) -> bytes:
+        return self._reply(frame, _INTERFACES)
+
+    def _list_identity(self, frame: Any, octets: bytes) -> bytes:
+        who = self.device.identity.data
+        ip, port = self.address
+        identity = items.Identity(
+            version=_VERSION,
+            family=2,
+            port=port,
+            address=ip,
+            vendor=who.vendor,
+            device_type=who.device_type,
+            product_code=who.product_code,
+            major=who.major,
+            minor=who.minor,
+            status=who.status,
+            serial=who.serial,
+            name=who.product_name,
+            state=who.state,
+        )
+        return self._reply(frame, items.ItemList([items.ReplyItem(items.IDENTITY, identity)]))
+
+    def _send_rr_data(self, frame: Any, octets: bytes) -> bytes:
+        if frame.session != self.handle or not self.registered:
+            return self._refused(frame, status.ENIP_INVALID_SESSION)
+        payload = frame.CIP
+        if payload.__class__ is Malformed or len(payload.item) < 2:
+            return self._incorrect(frame, octets)
+        address, data = payload.item[0], payload.item[1]
+        if address.type_id != items.NULL or data.type_id != items.DATA_UNCONNECTED:
+            return self._incorrect(frame, octets)
+        request = data.data
+        if request.__class__ is Malformed:
+            if request.start == request.end:
+                return self._incorrect(frame, octets)
+            self._explain(Request, octets[request.start : request.end])
+        reply = self.device.request(request, Context(octets, REPLY_OCTETS))
+        answer = items.ReplyItem(items.DATA_UNCONNECTED, reply)
+        return self._reply(frame, items.ReplyItems(payload.interface, 0, [_NULL_ITEM, answer]))
+
+    def _incorrect(self, frame: Any, octets: bytes) -> bytes:
+        if frame.CIP.__class__ is Malformed:
+            self._explain(items.RequestItems, octets[frame.CIP.start : frame.CIP.end])
+        return self._refused(frame, status.ENIP_INCORRECT_DATA)
+
+    def _send_unit_data(self, frame: Any, octets: bytes) -> bytes:
+        if frame.session != self.handle or not self.registered:
+            return self._refused(frame, status.ENIP_INVALID_SESSION)
+        if frame.CIP.__class__ is Malformed:
+            return self._incorrect(frame, octets)
+        self._note("data for a connection that is not open: discarded")
+        return b""
+
+    # -- the log
+
+    def _note(self, text: str, *args: Any) -> None:
+        """A line in the log on something the peer did, as long as it has not done so too often."""
+        self._explained += 1
+        if self._explained <= EXPLANATIONS:
+            log.info("%s: " + text, self.peer, *args)
+
+    def _explain(self, message: Any, octets: bytes) -> None:
+        """Why octets do not follow the grammar; never more than a few times a session, and only if it is read."""
+        self._explained += 1
+        if self._explained > EXPLANATIONS or not log.isEnabledFor(logging.INFO):
+            return
+        try:
+            message.parse(octets)
+        except RemoteProtocolError as exc:
+            log.info("%s: malformed %s: %s", self.peer, message.__name__, exc)
+        except Disagreement as exc:
+            log.error("%s: %s", self.peer, exc)

@@ -1,0 +1,82 @@
+"""The encapsulation header and its commands (CIP volume 2, chapter 2-3).
+
+Owns: the frame of requests and of replies, the command codes, and how long a frame is.
+Rule: a whole frame (24 + length octets) always parses; a payload that does not is Malformed.
+Must not know sessions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cpppo.grammar import Message, guarded, octets, payload, switch
+from cpppo.server.enip.wire.items import ItemList, ReplyItems, RequestItems
+from cpppo.server.enip.wire.types import UDINT, UINT
+
+__all__ = [
+    "HEADER_OCTETS",
+    "LIST_IDENTITY",
+    "LIST_INTERFACES",
+    "LIST_SERVICES",
+    "MAXIMUM_LENGTH",
+    "NOP",
+    "REGISTER_SESSION",
+    "SEND_RR_DATA",
+    "SEND_UNIT_DATA",
+    "UNREGISTER_SESSION",
+    "Register",
+    "ReplyFrame",
+    "RequestFrame",
+]
+
+NOP, LIST_SERVICES, LIST_IDENTITY, LIST_INTERFACES = 0x0000, 0x0004, 0x0063, 0x0064
+REGISTER_SESSION, UNREGISTER_SESSION, SEND_RR_DATA, SEND_UNIT_DATA = 0x0065, 0x0066, 0x006F, 0x0070
+
+#: Octets before the payload, and the longest payload that the length field can state.
+HEADER_OCTETS, MAXIMUM_LENGTH = 24, 65511
+
+
+class Register(Message):
+    """RegisterSession, both ways."""
+
+    version = UINT
+    options = UINT
+
+
+_REQUESTS: dict[int, Any] = {
+    REGISTER_SESSION: Register,
+    SEND_RR_DATA: RequestItems,
+    SEND_UNIT_DATA: RequestItems,
+}
+_REPLIES: dict[int, Any] = {
+    REGISTER_SESSION: Register,
+    LIST_SERVICES: ItemList,
+    LIST_IDENTITY: ItemList,
+    LIST_INTERFACES: ItemList,
+    SEND_RR_DATA: ReplyItems,
+    SEND_UNIT_DATA: ReplyItems,
+}
+
+
+class RequestFrame(Message):
+    """A whole frame from a client."""
+
+    command = UINT
+    length = UINT
+    session = UDINT
+    status = UDINT
+    context = octets(8)
+    options = UDINT
+    CIP = guarded(switch(command, _REQUESTS, default=octets())).within(length)
+
+
+class ReplyFrame(Message):
+    """A whole frame from a server; refused ones carry no payload."""
+
+    command = UINT
+    length = UINT
+    session = UDINT
+    status = UDINT
+    context = octets(8)
+    options = UDINT
+    CIP = guarded(switch(command, _REPLIES, default=payload())).within(length)

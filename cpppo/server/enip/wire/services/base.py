@@ -1,0 +1,68 @@
+"""What a CIP service is: its code, its name, and the payloads of request and reply.
+
+Owns: Service, the request envelope made over a set of services, and the reply envelope.
+Rule: adding a service is one declaration in one file beside this one.  Must not know what a service does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from cpppo.grammar import Message, attr, drop, field, octets, payload, switch, vector
+from cpppo.server.enip.wire.path import EPATH
+from cpppo.server.enip.wire.types import UINT, USINT
+
+__all__ = ["REPLY", "Reply", "RequestEnvelope", "Service", "requests"]
+
+#: Added to a request's service code in its reply.
+REPLY = 0x80
+
+
+class Service(NamedTuple):
+    """A CIP service.  ``class_id``: the one object class that means this by the code (None: any other)."""
+
+    code: int
+    name: str
+    request: type[Message]
+    reply: type[Message]
+    class_id: int | None = None
+    #: General statuses whose reply carries the reply payload.
+    answered: tuple[int, ...] = (0x00,)
+
+
+class RequestEnvelope(Message):
+    """Any request, its payload left as octets: what can be said of a request that is otherwise malformed."""
+
+    service = USINT
+    size = USINT
+    path = EPATH.within(size * 2)
+    data = octets()
+
+
+class Reply(Message):
+    """The reply to any request; what ``data`` means follows from the request."""
+
+    service = USINT
+    reserved = drop(1)
+    status = USINT
+    size = USINT
+    extended = vector(UINT, size)
+    data = payload()
+
+
+def requests(services: Sequence[Service]) -> type[Any]:
+    """The request message over some services; of others the payload stays octets."""
+    table: dict[int, Any] = {}
+    for code in sorted({service.code for service in services}):
+        by_class = {one.class_id: one.request for one in services if one.code == code}
+        general = by_class.pop(None, octets())
+        table[code] = switch(attr(field("path"), "class_id"), by_class, default=general) if by_class else general
+
+    class Request(Message):
+        service = USINT
+        size = USINT
+        path = EPATH.within(size * 2)
+        data = switch(service, table, default=octets())
+
+    return Request

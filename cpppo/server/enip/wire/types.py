@@ -1,0 +1,90 @@
+"""The CIP elementary data types: their codes, names and octets (CIP volume 1, appendix C).
+
+Owns: the one table of types, and packing whole vectors of them.  Rule: everything is little-endian;
+a vector is packed octets or a list, never a loop here.  Must not know services or tags.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from cpppo.errors import LocalProtocolError, RemoteProtocolError
+from cpppo.grammar import Scalar
+
+__all__ = [
+    "BOOL",
+    "BY_CODE",
+    "BYTE",
+    "DINT",
+    "DWORD",
+    "INT",
+    "LINT",
+    "LREAL",
+    "LWORD",
+    "REAL",
+    "SINT",
+    "STRUCTURE",
+    "TYPES",
+    "UDINT",
+    "UDINT_BE",
+    "UINT",
+    "UINT_BE",
+    "ULINT",
+    "USINT",
+    "WORD",
+    "pack",
+    "unpack",
+]
+
+BOOL: Scalar[bool] = Scalar("BOOL", "?", 0xC1)
+SINT: Scalar[int] = Scalar("SINT", "b", 0xC2)
+INT: Scalar[int] = Scalar("INT", "h", 0xC3)
+DINT: Scalar[int] = Scalar("DINT", "i", 0xC4)
+LINT: Scalar[int] = Scalar("LINT", "q", 0xC5)
+USINT: Scalar[int] = Scalar("USINT", "B", 0xC6)
+UINT: Scalar[int] = Scalar("UINT", "H", 0xC7)
+UDINT: Scalar[int] = Scalar("UDINT", "I", 0xC8)
+ULINT: Scalar[int] = Scalar("ULINT", "Q", 0xC9)
+REAL: Scalar[float] = Scalar("REAL", "f", 0xCA)
+LREAL: Scalar[float] = Scalar("LREAL", "d", 0xCB)
+BYTE: Scalar[int] = Scalar("BYTE", "B", 0xD1)
+WORD: Scalar[int] = Scalar("WORD", "H", 0xD2)
+DWORD: Scalar[int] = Scalar("DWORD", "I", 0xD3)
+LWORD: Scalar[int] = Scalar("LWORD", "Q", 0xD4)
+
+#: Network order, as in the socket addresses of List Identity.
+UINT_BE: Scalar[int] = Scalar("UINT_BE", ">H")
+UDINT_BE: Scalar[int] = Scalar("UDINT_BE", ">I")
+
+#: The type code in front of a structure's handle.
+STRUCTURE = 0x02A0
+
+#: The types a tag can have, by name.
+TYPES: dict[str, Scalar[Any]] = {
+    one.name: one
+    for one in (BOOL, SINT, INT, DINT, LINT, USINT, UINT, UDINT, ULINT, REAL, LREAL, BYTE, WORD, DWORD, LWORD)
+}
+BY_CODE: dict[int, Scalar[Any]] = {one.tag_type: one for one in TYPES.values() if one.tag_type is not None}
+
+
+def pack(kind: Scalar[Any], values: Sequence[Any]) -> bytes:
+    """The octets of a vector; LocalProtocolError names the first value that does not fit."""
+    try:
+        return struct.pack(f"<{len(values)}{kind.code}", *values)
+    except (struct.error, OverflowError) as exc:
+        for index, value in enumerate(values):
+            try:
+                kind.produce(value)
+            except (struct.error, OverflowError):
+                raise LocalProtocolError(f"{value!r} is no {kind.name}: {exc}", f"[{index}]") from None
+        raise
+
+
+def unpack(kind: Scalar[Any], octets: bytes) -> list[Any]:
+    """The values of whole octets; RemoteProtocolError if they are not a whole number of them."""
+    count, left = divmod(len(octets), kind.size)
+    if left:
+        raise RemoteProtocolError(f"{len(octets)} octets are no whole number of {kind.name}", offset=count * kind.size)
+    return list(struct.unpack(f"<{count}{kind.code}", octets))

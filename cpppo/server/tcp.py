@@ -1,0 +1,166 @@
+"""A threaded TCP server: one thread a connection; no protocol.
+
+Owns: listening, accepting, the thread and socket of each connection, and ending them all.
+Rule: what is read goes to a protocol object and what that returns is sent, in one piece; nothing polls.
+Must not know what the octets mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+__all__ = ["Connection", "Server", "Talks"]
+
+log = logging.getLogger("network")
+
+#: Octets read at once, and connections that may wait to be accepted.
+_READ, _BACKLOG = 65536, 128
+#: Seconds that accepting pauses when the process has no descriptors or threads left.
+_PAUSE_S = 0.1
+
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Talks(Protocol):
+    """What a connection talks to."""
+
+    closed: bool
+
+    def receive(self, data: bytes) -> bytes:
+        """The octets that answer some octets."""
+
+
+class Connection:
+    """A client's connection, served by its own thread."""
+
+    def __init__(self, server: Server, sock: socket.socket, talk: Talks) -> None:
+        self.server, self.sock, self.talk = server, sock, talk
+        self.peer = sock.getpeername()
+        self.thread = threading.Thread(target=self._serve, name=f"enip_{self.peer[1]}", daemon=True)
+
+    def _serve(self) -> None:
+        sock, talk = self.sock, self.talk
+        recv, send, receive = sock.recv, sock.sendall, talk.receive
+        try:
+            while not talk.closed:
+                data = recv(_READ)
+                if not data:
+                    break
+                reply = receive(data)
+                if reply:
+                    send(reply)
+        except OSError as exc:
+            log.info("%s: connection lost: %s", self.peer[0], exc)
+        except Exception:  # a bug of ours: this client is lost, no other one
+            log.exception("%s: session ended by an error", self.peer[0])
+        finally:
+            self.server.forget(self)
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def stop_reading(self) -> None:
+        """Let the thread answer what it has read, then end."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RD)
+
+    def abort(self) -> None:
+        """End the connection now."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+
+class Server:
+    """Listens on ``address`` (host, port; '' is all interfaces, port 0 any free one) as soon as it is made.
+
+    ``talk(sock)`` makes the protocol object of a new connection.  OSError if the address cannot be had.
+    """
+
+    def __init__(self, address: tuple[str, int], talk: Callable[[socket.socket], Talks]) -> None:
+        self._talk = talk
+        self._lock = threading.Lock()
+        self._connections: set[Connection] = set()
+        self._stopping = threading.Event()
+        host, port = address
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            # A port in TIME_WAIT can be had again; one that is listened on cannot (not so on Windows without this).
+            if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+                self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            else:
+                self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._listener.bind((host, port))
+            self._listener.listen(_BACKLOG)
+        except OSError:
+            self._listener.close()
+            raise
+        self.address: tuple[str, int] = self._listener.getsockname()[:2]
+
+    def serve(self) -> None:
+        """Accept connections until ``stop``."""
+        while not self._stopping.is_set():
+            try:
+                sock, _ = self._listener.accept()
+            except OSError as exc:
+                if self._stopping.is_set():
+                    return
+                if exc.errno not in _EXHAUSTED:
+                    log.info("a connection was lost while it was accepted: %s", exc)
+                    continue
+                log.warning("no descriptors left for more connections (%s); those there are go on", exc)
+                self._stopping.wait(_PAUSE_S)
+                continue
+            if self._stopping.is_set():
+                sock.close()
+                return
+            self._start(sock)
+
+    def _start(self, sock: socket.socket) -> None:
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(self, sock, self._talk(sock))
+        except OSError as exc:  # gone already
+            log.info("a connection was lost before it was served: %s", exc)
+            sock.close()
+            return
+        with self._lock:
+            self._connections.add(connection)
+        try:
+            connection.thread.start()
+        except RuntimeError as exc:
+            log.warning("no thread left for another connection (%s); those there are go on", exc)
+            self.forget(connection)
+            sock.close()
+
+    def forget(self, connection: Connection) -> None:
+        """A connection has ended."""
+        with self._lock:
+            self._connections.discard(connection)
+
+    def connections(self) -> list[Connection]:
+        """The connections there are."""
+        with self._lock:
+            return list(self._connections)
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """Stop accepting; let each connection answer what it has read; end those that take longer than the time-out."""
+        self._stopping.set()
+        # shutdown() wakes accept() on Linux; elsewhere closing does.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        left = self.connections()
+        for one in left:
+            one.stop_reading()
+        for one in left:
+            one.thread.join(timeout_s)
+        for one in self.connections():
+            one.abort()
+            one.thread.join(timeout_s)
