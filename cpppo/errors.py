@@ -72,7 +72,8 @@ class RemoteProtocolError(ProtocolError):
     """The peer sent octets that do not follow the protocol; ``offset`` is the octet at which that shows."""
 
     def __init__(self, reason: str, path: str = "", offset: int | None = None) -> None:
-        super().__init__(reason if offset is None else f"{reason} (at octet {offset})", path)
+        told = offset is None or f"offset {offset}" in reason
+        super().__init__(reason if told else f"{reason}, at offset {offset}", path)
         self.reason = reason
         self.offset = offset
 

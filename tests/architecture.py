@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.server.enip.session", "session"),
     ("cpppo.server.enip.client.exchange", "exchange"),
     ("cpppo.server.enip.client.operations", "exchange"),
+    ("cpppo.server.enip.client.report", "exchange"),
     ("cpppo.server.enip.serve", "front"),
     ("cpppo.server.enip.web.api", "api"),
     ("cpppo.server.enip.web*", "front"),

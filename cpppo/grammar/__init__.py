@@ -6,6 +6,7 @@ from cpppo.grammar.expr import attr, field
 from cpppo.grammar.message import Message, Struct, framer, prefix
 from cpppo.grammar.nodes import Node, Scalar, const, drop, octets, payload, text
 from cpppo.grammar.parse import REJECTS
+from cpppo.grammar.produce import UNPRODUCIBLE
 from cpppo.grammar.records import Record
 from cpppo.grammar.repeats import offsets, rest, vector
 from cpppo.grammar.shapes import Malformed, guarded, nothing, peek, switch
@@ -13,6 +14,7 @@ from cpppo.grammar.stepping import Disagreement
 
 __all__ = [
     "REJECTS",
+    "UNPRODUCIBLE",
     "Disagreement",
     "Malformed",
     "Message",

@@ -27,9 +27,9 @@ MEMO_ENTRIES, MEMO_OCTETS = 4096, 64
 
 
 class Mapped(Node[Any]):
-    """An artifact made of another node's artifact, and back."""
+    """An artifact made of another node's artifact; ``parts``: the attribute that holds the latter, None: itself."""
 
-    def __init__(self, node: Node[Any], build: Callable[[Any], Any], parts: Callable[[Any], Any]) -> None:
+    def __init__(self, node: Node[Any], build: Callable[[Any], Any], parts: str | None) -> None:
         super().__init__()
         self.node, self.build, self.parts = node, build, parts
         self.fixed, self.minimum, self.granularity = node.fixed, node.minimum, node.granularity
@@ -53,7 +53,7 @@ class Mapped(Node[Any]):
         c.line(f"{target} = {c.const(self.build, 'build')}({target})")
 
     def emit_produce(self, c: ProduceCode, source: str) -> None:
-        self.node.emit_produce(c, c.local(f"{c.const(self.parts, 'parts')}({source})", "parts"))
+        self.node.emit_produce(c, c.local(f"{source}.{self.parts}" if self.parts else source, "parts"))
 
 
 class Memo(Node[T]):
@@ -62,8 +62,9 @@ class Memo(Node[T]):
     The artifact remembers the octets produced for it in its attribute ``octets`` (None at first).
     """
 
-    def __init__(self, node: Node[T], granularity: int) -> None:
+    def __init__(self, node: Node[T], granularity: int, remember: Callable[[T, bytes], None]) -> None:
         super().__init__()
+        self.remember = remember
         if node.refs():
             raise GrammarError(f"memo({node.label()}): what depends on other fields cannot be remembered by its octets")
         self.node, self.granularity = node, granularity
@@ -96,22 +97,20 @@ class Memo(Node[T]):
         return value
 
     def emit_produce(self, c: ProduceCode, source: str) -> None:
-        source, octets = c.local(source, "artifact"), c.var("octets")
+        source, octets, produce = c.local(source, "artifact"), c.var("octets"), c.var("produce")
+        producer(self.node).put(c.namespace, produce)
         c.line(f"{octets} = {source}.octets")
-        c.line(f"if {octets} is None: {octets} = {c.const(self._remember, 'remember')}({source})")
+        with c.block(f"if {octets} is None:"):
+            c.line(f"{octets} = {produce}({source})")
+            c.line(f"{c.const(self.remember, 'remember')}({source}, {octets})")
         c.octets(octets)
 
-    def _remember(self, artifact: Any) -> bytes:
-        octets: bytes = producer(self.node)(artifact)
-        artifact.remember(octets)
-        return octets
 
-
-def mapped(node: Node[Any], build: Callable[[Any], T], parts: Callable[[T], Any]) -> Node[T]:
-    """The artifact ``build(artifact of node)``; ``parts`` undoes it to produce."""
+def mapped(node: Node[Any], build: Callable[[Any], T], parts: str | None = None) -> Node[T]:
+    """The artifact ``build(artifact of node)``; to produce, its attribute ``parts`` (None: itself) undoes it."""
     return Mapped(node, build, parts)
 
 
-def memo(node: Node[T], granularity: int = 1) -> Node[T]:
-    """A node whose immutable artifacts are remembered by their octets."""
-    return Memo(node, granularity)
+def memo(node: Node[T], remember: Callable[[T, bytes], None], granularity: int = 1) -> Node[T]:
+    """A node whose immutable artifacts are remembered by their octets; ``remember`` sets an artifact's ``octets``."""
+    return Memo(node, granularity, remember)

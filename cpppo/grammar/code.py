@@ -12,7 +12,7 @@ import linecache
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,10 @@ class Code:
         self.depth += 1
         yield
         self.depth -= 1
+
+    def otherwise(self, word: str) -> AbstractContextManager[None]:
+        """The body for all else: under ``else:`` after branches, or where it stands if there were none ("if")."""
+        return nullcontext() if word == "if" else self.block("else:")
 
     def var(self, hint: str) -> str:
         """A fresh local name that resembles ``hint``."""

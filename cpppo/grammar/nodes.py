@@ -251,13 +251,18 @@ class Const(Scalar[T]):
             raw = c.var("raw")
             c.fixed(f"{self.size}s", self.size, raw, f"{raw} != {self.produce(self.value)!r}")
         else:
-            found = c.var("found")
-            c.fixed(self.code, self.size, found, f"{found} != {self.value!r}")
+            known = self.size == 1 and c.known is not None and self.produce(self.value)[0] == c.known
+            found = None if known else c.var("found")
+            c.fixed(self.code, self.size, found, None if known else f"{found} != {self.value!r}")
         if delimited:
             c.flush(True)
 
     def emit_produce(self, c: ProduceCode, source: str) -> None:
         super().emit_produce(c, repr(self.value))
+
+
+#: Zeros for the pads there usually are.
+_PADS = tuple(bytes(count) for count in range(8))
 
 
 class Drop(Node[None]):
@@ -300,7 +305,11 @@ class Drop(Node[None]):
         if self.fixed is not None:
             c.fixed(f"{self.fixed}x", self.fixed, None)
         else:
-            c.octets(c.local(f"bytes({self.count.code(c.scope)})", "pad"))
+            most = getattr(getattr(self.count, "right", None), "number", None)
+            zeros = f"bytes({self.count.code(c.scope)})"
+            if getattr(self.count, "operator", "") == "%" and most is not None and most <= 8:
+                zeros = f"{c.const(_PADS, 'pads')}[{self.count.code(c.scope)}]"
+            c.octets(c.local(zeros, "pad"))
 
 
 class Octets(Node[Any]):
@@ -393,15 +402,21 @@ class Text(Octets):
 
 
 class Payload(Octets):
-    """The rest of the limit as octets; when producing, octets or any message."""
+    """The rest of the limit as octets; when producing, octets or any message, of which one may be likely."""
 
-    def __init__(self) -> None:
+    def __init__(self, likely: Any) -> None:
         super().__init__(None)
+        self.likely: Any = None if likely is None else as_node(likely)
 
     def _encoded(self, c: ProduceCode, source: str) -> str:
-        source, octets = c.local(source, "payload"), c.var("octets")
-        producers = c.const(PRODUCERS, "producers")
-        c.line(f"{octets} = {source} if {source}.__class__ is bytes else {producers}[{source}.__class__]({source})")
+        source, octets, kind = c.local(source, "payload"), c.var("octets"), c.var("kind")
+        c.line(f"{kind} = {source}.__class__")
+        c.line(f"if {kind} is bytes: {octets} = {source}")
+        if self.likely is not None:
+            with c.block(f"elif {kind} is {c.const(self.likely.record, 'likely')}:"), c.apart() as pieces:
+                self.likely.emit_produce(c, source)
+                c.line(f"{octets} = {c.joined(pieces)}")
+        c.line(f"else: {octets} = {c.const(PRODUCERS, 'producers')}[{kind}]({source})")
         return octets
 
 
@@ -436,6 +451,6 @@ def text(count: Expr | Node[int] | int | None = None, encoding: str = "iso-8859-
     return Text(None if count is None else as_expr(count), encoding)
 
 
-def payload() -> Node[Any]:
-    """The rest of the limit, as octets; when producing, octets or a message."""
-    return Payload()
+def payload(likely: Any = None) -> Node[Any]:
+    """The rest of the limit, as octets; when producing, octets or a message (``likely``: the one it mostly is)."""
+    return Payload(likely)

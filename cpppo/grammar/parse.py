@@ -40,6 +40,8 @@ class ParseCode(Code):
         super().__init__(name, "o, p, end")
         self.pos, self.off, self.end = "p", 0, "end"
         self.memo = memo
+        #: The octet here, if that has been looked at already: a constant need not be compared with it again.
+        self.known: int | None = None
         self.scopes: list[Mapping[str, str]] = []
         self._run: list[tuple[str, int, str | None]] = []
         self._checks: list[str] = []
@@ -65,6 +67,7 @@ class ParseCode(Code):
 
     def fixed(self, code: str, size: int, target: str | None, reject: str | None = None) -> None:
         """Add a field of a fixed size (a struct code) to the run that is fused; ``reject``: a condition to check."""
+        self.known = None
         self._run.append((code, size, target))
         if reject:
             self._checks.append(reject)
@@ -109,17 +112,21 @@ class ParseCode(Code):
             self.move(after)
 
 
-def parser(node: Parses, delimited: bool, memo: bool = True) -> Lazy:
-    """A node's parser in one of its forms, made at its first call; ``memo`` False: without memoised paths."""
-    key = ("parse", delimited, memo)
+def parser(node: Parses, delimited: bool, memo: bool = True, known: int | None = None) -> Lazy:
+    """A node's parser in one of its forms, made at its first call.
+
+    ``memo`` False: without memoised paths; ``known``: the first octet, which the caller has looked at.
+    """
+    key = ("parse", delimited, memo, known)
     lazy = node._compiled.get(key)
     if lazy is None:
-        lazy = node._compiled[key] = Lazy(lambda: _make(node, delimited, memo))
+        lazy = node._compiled[key] = Lazy(lambda: _make(node, delimited, memo, known))
     return lazy
 
 
-def _make(node: Parses, delimited: bool, memo: bool) -> Callable[..., Any]:
+def _make(node: Parses, delimited: bool, memo: bool, known: int | None) -> Callable[..., Any]:
     c = ParseCode(f"parse_{node.label()}{'' if delimited else '_prefix'}", memo)
+    c.known = known
     c.line(f'"""Parse {node.label()}: octets o, from p, {"exactly to" if delimited else "not beyond"} end."""')
     target = c.var("value")
     node.emit_parse(c, target, delimited)

@@ -8,6 +8,7 @@ Must not know any protocol.
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import Any, TypeVar
 
 from cpppo.automata import state
@@ -21,6 +22,25 @@ from cpppo.grammar.produce import ProduceCode
 __all__ = ["Offsets", "Rest", "Vector", "offsets", "rest", "vector"]
 
 T = TypeVar("T")
+
+
+class _Structs(dict[int, struct.Struct]):
+    """Structs of so many values, by the count."""
+
+    def __init__(self, template: str) -> None:
+        super().__init__()
+        self.template = template
+
+    def __missing__(self, count: int) -> struct.Struct:
+        made = struct.Struct(self.template % count)
+        if count <= 256:  # larger counts are as many as a peer likes: they are not kept
+            self[count] = made
+        return made
+
+
+@cache
+def _structs(template: str) -> _Structs:
+    return _Structs(template)
 
 
 class Vector(Node[list[T]]):
@@ -59,8 +79,8 @@ class Vector(Node[list[T]]):
         if isinstance(self.node, Scalar) and type(self.node) is Scalar:
             after = c.var("p")
             order = ">" if self.node.big else "<"
-            unpack = c.const(struct.unpack_from, "unpack_from")
-            c.line(f"{target} = list({unpack}(f'{order}{{{count}}}{self.node.code}', o, {c.at()}))")
+            structs = c.const(_structs(order + "%d" + self.node.code), "structs")
+            c.line(f"{target} = list({structs}[{count}].unpack_from(o, {c.at()})) if {count} else []")
             c.line(f"{after} = {c.at()} + {count} * {self.node.size}")
             c.move(after)
         else:
@@ -125,7 +145,7 @@ def _emit_joined(c: ProduceCode, node: Node[Any], items: str) -> None:
     octets = c.var("octets")
     if type(node) is Scalar:
         order = ">" if node.big else "<"
-        packed = f"{c.const(struct.pack, 'pack')}(f'{order}{{len({items})}}{node.code}', *{items})"
+        packed = f"{c.const(_structs(order + '%d' + node.code), 'structs')}[len({items})].pack(*{items})"
         c.line(f"{octets} = {packed} if {items} else b''")
     else:
         item, parts = c.var("item"), c.var("parts")
@@ -171,8 +191,8 @@ class Offsets(Node[list[T]]):
         self.word.emit_parse(c, count, False)
         c.flush()
         c.reject_if(f"{count} * {size + self.node.minimum} > {c.end} - {base} - {size}")
-        unpack = c.const(struct.unpack_from, "unpack_from")
-        c.line(f"{table} = list({unpack}(f'<{{{count}}}{self.word.code}', o, {base} + {size}))")
+        structs = c.const(_structs("<%d" + self.word.code), "structs")
+        c.line(f"{table} = list({structs}[{count}].unpack_from(o, {base} + {size}))")
         c.line(f"{table}.append({c.end} - {base})")
         c.reject_if(f"{table}[0] < {size} + {count} * {size}" if size else "False")
         c.reject_if(f"not {count} and {table}[0] != {size}")
@@ -198,8 +218,8 @@ class Offsets(Node[list[T]]):
             self.node.emit_produce(c, item)
             c.line(f"{item} = {c.joined(pieces)}")
             c.line(f"{table}.append({at}); {parts}.append({item}); {at} += len({item})")
-        pack, code = c.const(struct.pack, "pack"), self.word.code
-        c.line(f"{octets} = {pack}(f'<{code}{{len({table})}}{code}', len({table}), *{table}) + b''.join({parts})")
+        structs = c.const(_structs("<%d" + self.word.code), "structs")
+        c.line(f"{octets} = {structs}[len({table}) + 1].pack(len({table}), *{table}) + b''.join({parts})")
         c.octets(octets)
 
 

@@ -12,6 +12,7 @@ import errno
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -60,10 +61,10 @@ class Connection:
         except Exception:  # a bug of ours: this client is lost, no other one
             log.exception("%s: session ended by an error", self.peer[0])
         finally:
-            self.server.forget(self)
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
+            self.server.forget(self)
 
     def stop_reading(self) -> None:
         """Let the thread answer what it has read, then end."""
@@ -79,11 +80,18 @@ class Connection:
 class Server:
     """Listens on ``address`` (host, port; '' is all interfaces, port 0 any free one) as soon as it is made.
 
-    ``talk(sock)`` makes the protocol object of a new connection.  OSError if the address cannot be had.
+    ``talk(sock)`` makes the protocol object of a new connection; ``ended(connection, left)`` is told when one is over
+    and how many are left.  OSError if the address cannot be had.
     """
 
-    def __init__(self, address: tuple[str, int], talk: Callable[[socket.socket], Talks]) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        talk: Callable[[socket.socket], Talks],
+        ended: Callable[[Connection, int], None],
+    ) -> None:
         self._talk = talk
+        self._ended = ended
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
         self._stopping = threading.Event()
@@ -98,13 +106,14 @@ class Server:
                 self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self._listener.bind((host, port))
             self._listener.listen(_BACKLOG)
-        except OSError:
+        except BaseException:
             self._listener.close()
             raise
         self.address: tuple[str, int] = self._listener.getsockname()[:2]
 
     def serve(self) -> None:
         """Accept connections until ``stop``."""
+        exhausted = False
         while not self._stopping.is_set():
             try:
                 sock, _ = self._listener.accept()
@@ -113,13 +122,12 @@ class Server:
                     return
                 if exc.errno not in _EXHAUSTED:
                     log.info("a connection was lost while it was accepted: %s", exc)
-                    continue
-                log.warning("no descriptors left for more connections (%s); those there are go on", exc)
+                elif not exhausted:
+                    log.warning("no descriptors left for more connections (%s); those there are go on", exc)
+                exhausted = exc.errno in _EXHAUSTED
                 self._stopping.wait(_PAUSE_S)
                 continue
-            if self._stopping.is_set():
-                sock.close()
-                return
+            exhausted = False
             self._start(sock)
 
     def _start(self, sock: socket.socket) -> None:
@@ -130,19 +138,24 @@ class Server:
             log.info("a connection was lost before it was served: %s", exc)
             sock.close()
             return
-        with self._lock:
-            self._connections.add(connection)
-        try:
-            connection.thread.start()
-        except RuntimeError as exc:
-            log.warning("no thread left for another connection (%s); those there are go on", exc)
-            self.forget(connection)
+        with self._lock:  # from here on stop() knows of it; after stop() there are no new ones
+            refused = self._stopping.is_set()
+            if not refused:
+                try:
+                    connection.thread.start()
+                    self._connections.add(connection)
+                except RuntimeError as exc:
+                    log.warning("no thread left for another connection (%s); those there are go on", exc)
+                    refused = True
+        if refused:
             sock.close()
 
     def forget(self, connection: Connection) -> None:
         """A connection has ended."""
         with self._lock:
             self._connections.discard(connection)
+            left = len(self._connections)
+        self._ended(connection, left)
 
     def connections(self) -> list[Connection]:
         """The connections there are."""
@@ -151,7 +164,8 @@ class Server:
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """Stop accepting; let each connection answer what it has read; end those that take longer than the time-out."""
-        self._stopping.set()
+        with self._lock:
+            self._stopping.set()
         # shutdown() wakes accept() on Linux; elsewhere closing does.
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -159,8 +173,11 @@ class Server:
         left = self.connections()
         for one in left:
             one.stop_reading()
+        deadline = time.monotonic() + timeout_s
         for one in left:
-            one.thread.join(timeout_s)
-        for one in self.connections():
+            one.thread.join(max(deadline - time.monotonic(), 0.0))
+        stuck = self.connections()
+        for one in stuck:
             one.abort()
+        for one in stuck:
             one.thread.join(timeout_s)

@@ -6,11 +6,12 @@ Do not import this to embed a simulator without a command line: use ``cpppo.serv
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from cpppo.errors import UsageError
@@ -22,10 +23,12 @@ from cpppo.server.enip.options import (
     format_address,
     parse_address,
     parse_tag,
+    read_lines,
     start_logging,
 )
 from cpppo.server.enip.serve import serve
 from cpppo.server.enip.wire.types import unpack
+from cpppo.server.tcp import Server
 
 __all__ = ["main"]
 
@@ -78,7 +81,7 @@ def main(argv: Sequence[str] | None = None, attribute_class: type[Attribute] = A
     try:
         address = parse_address(arguments.address)
         device = Device()
-        for text in _texts(arguments.tags):
+        for text in read_lines(arguments.tags, sys.stdin):
             _add(device, parse_tag(text), attribute_class)
         if not device.tags():
             raise UsageError("no tags on standard input; give one a line, eg. SCADA=INT[1000]")
@@ -89,21 +92,33 @@ def main(argv: Sequence[str] | None = None, attribute_class: type[Attribute] = A
         device.router.observer = _Printer()
     try:
         server = serve(device, address)
-    except OSError as exc:
-        where = format_address(address)
-        print(f"enip_server: cannot serve on {where}: {exc.strerror or exc}; {_instead(address)}", file=sys.stderr)
+    except (OSError, UnicodeError) as exc:
+        where, why = format_address(address), getattr(exc, "strerror", None) or exc
+        print(f"enip_server: cannot serve on {where}: {why}; {_instead(exc, address)}", file=sys.stderr)
         return 1
-    count = len(device.tags())
-    where = format_address(server.address)
-    print(f"enip_server: {count} tag{'s'[: count > 1]} on {where}; Ctrl-C ends it", file=sys.stderr, flush=True)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _interrupt)
+    return _run(server, len(device.tags()))
+
+
+def _run(server: Server, count: int) -> int:
+    """Serve until interrupted; the exit status."""
+    main_thread = threading.current_thread() is threading.main_thread()
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
+        if main_thread:
+            signal.signal(signal.SIGTERM, _interrupt)
+        where = format_address(server.address)
+        print(f"enip_server: {count} tag{'s'[: count > 1]} on {where}; Ctrl-C ends it", file=sys.stderr, flush=True)
         server.serve()
     except KeyboardInterrupt:
         log.log(NORMAL, "ended by the user")
     finally:
+        if main_thread:  # ending takes a moment at most: impatience does not help
+            for one in before:
+                signal.signal(one, signal.SIG_IGN)
         server.stop()
+        if main_thread:
+            for one, handler in before.items():
+                signal.signal(one, handler)
     return 0
 
 
@@ -111,32 +126,22 @@ def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _instead(address: tuple[str, int]) -> str:
-    port = address[1]
-    if 0 < port < 1024:
+def _instead(exc: Exception, address: tuple[str, int]) -> str:
+    """What to do about an address that cannot be served on."""
+    code = getattr(exc, "errno", None)
+    if code == errno.EADDRINUSE:
+        return "another server is there; use another port, eg. --address :0 for any free one"
+    if code in (errno.EACCES, errno.EPERM) and 0 < address[1] < 1024:
         return "ports below 1024 need special rights; use another, eg. --address :44818"
-    return "another server may be there; use another port, eg. --address :0 for any free one"
-
-
-def _texts(given: Iterable[str]) -> Iterable[str]:
-    """The tags given, ``-`` replaced by the lines of standard input."""
-    for text in given:
-        if text != "-":
-            yield text
-            continue
-        for line in sys.stdin:
-            if line.strip() and not line.lstrip().startswith("#"):
-                yield line.strip()
+    return "name an interface of this machine, eg. --address localhost:44818, or none for all"
 
 
 def _add(device: Device, spec: TagSpec, attribute_class: type[Attribute]) -> None:
     zero = spec.type.unpack(bytes(spec.type.size))
     default = zero if spec.elements is None else bytes(spec.elements * spec.type.size)
-    try:
-        attribute = device.add_tag(attribute_class(spec.name, spec.type, default=default))
-    except ValueError as exc:
-        raise UsageError(f"{exc}; names are compared without case") from exc
-    log.log(NORMAL, "Creating tag: %s", attribute)
+    device.add_tag(attribute_class(spec.name, spec.type, default=default))
+    size = "" if spec.elements is None else f"[{spec.elements}]"
+    log.log(NORMAL, "Creating tag: %s=%s%s", spec.name, spec.type.name, size)
 
 
 class _Printer:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import argparse
 import logging
 import re
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TextIO
 
 from cpppo.errors import UsageError
 from cpppo.grammar import Scalar
+from cpppo.server.enip.wire.header import PORT
 from cpppo.server.enip.wire.types import DWORD, INT, TYPES
 
 __all__ = [
@@ -24,11 +26,12 @@ __all__ = [
     "format_address",
     "parse_address",
     "parse_tag",
+    "read_lines",
     "start_logging",
 ]
 
 #: The default address: all interfaces, and the port registered for EtherNet/IP.
-ADDRESS = ("", 44818)
+ADDRESS = ("", PORT)
 
 #: Log levels between INFO and WARNING.
 NORMAL, DETAIL = 25, 23
@@ -37,6 +40,9 @@ _LOG_FORMAT = "%(asctime)s.%(msecs)03d %(thread)16x %(name)-8.8s %(levelname)-8.
 
 #: Elements a tag may have at most: the widest element number is 32 bits, its octets must fit in memory.
 MAXIMUM_ELEMENTS = 16_777_216
+
+#: Characters that a symbolic path segment can hold.
+_NAME_LENGTH = 255
 
 _TAG = re.compile(r"(?P<name>[^=\[\]]+)(=(?P<type>[^\[\]=]*))?(\[(?P<count>[^\]]*)\])?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(:[A-Za-z0-9_]+)*")
@@ -55,10 +61,15 @@ def parse_address(text: str, default: tuple[str, int] = ADDRESS) -> tuple[str, i
     match = re.fullmatch(r"(\[(?P<six>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^:\[\]]*))(:(?P<port>[0-9]*))?", text.strip())
     if match is None:
         raise UsageError(f"address {text!r} is not [host][:port]; eg. localhost:44818, :44818 or [::1]:44818")
-    port = int(match["port"]) if match["port"] else default[1]
-    if port > 65535:
-        raise UsageError(f"address {text!r}: port {port} is beyond 65535")
-    return match["six"] or match["host"] or default[0], port
+    digits = (match["port"] or str(default[1])).lstrip("0") or "0"
+    if len(digits) > 5 or int(digits) > 65535:
+        raise UsageError(f"address {text[:60]!r}: the port is beyond 65535")
+    host = match["six"] or match["host"] or default[0]
+    try:
+        host.encode("idna" if host.isascii() else "ascii")
+    except UnicodeError:
+        raise UsageError(f"address {text[:60]!r}: {host[:50]!r} is no host name or address") from None
+    return host, int(digits)
 
 
 def format_address(address: tuple[str, int]) -> str:
@@ -73,6 +84,8 @@ def parse_tag(text: str) -> TagSpec:
     if match is None:
         raise UsageError(f"tag {text!r} is not name=TYPE[count]; eg. SCADA=INT[1000] or Level=REAL")
     name = match["name"].strip()
+    if len(name) > _NAME_LENGTH:
+        raise UsageError(f"tag {name[:40]!r}...: its name is longer than {_NAME_LENGTH} characters")
     if not _NAME.fullmatch(name):
         raise UsageError(f"tag {text!r}: {name!r} is no tag name; use letters, digits and _, no digit first")
     known = ", ".join(TYPES)
@@ -84,15 +97,30 @@ def parse_tag(text: str) -> TagSpec:
         kind = found
     if match["count"] is None:
         return TagSpec(name, kind, None)
-    if not match["count"].strip().isdecimal() or not 0 < int(match["count"]) <= MAXIMUM_ELEMENTS:
+    size = match["count"].strip()
+    if not re.fullmatch("0*[1-9][0-9]{0,8}", size, re.ASCII) or int(size[-9:]) > MAXIMUM_ELEMENTS or len(size) > 99:
         raise UsageError(
-            f"tag {text!r}: size {match['count']!r} is not a number of 1 to {MAXIMUM_ELEMENTS};"
+            f"tag {text[:60]!r}: size {size[:20]!r} is not a number of 1 to {MAXIMUM_ELEMENTS};"
             f" eg. {name}={kind.name}[10]"
         )
-    count = int(match["count"])
+    count = int(size)
     if kind.name == "BOOL":  # a controller keeps arrays of BOOL in DWORDs, and serves those
         return TagSpec(name, DWORD, -(-count // 32))
     return TagSpec(name, kind, count)
+
+
+def read_lines(given: Iterable[str], stream: TextIO) -> Iterator[str]:
+    """Texts from a command line, each ``-`` replaced by the lines of a stream (empty ones and # comments left out)."""
+    for text in given:
+        if text != "-":
+            yield text
+            continue
+        try:
+            for line in stream:
+                if line.strip() and not line.lstrip().startswith("#"):
+                    yield line.strip()
+        except UnicodeDecodeError as exc:
+            raise UsageError(f"standard input is not {exc.encoding} text: {exc.reason}") from exc
 
 
 def add_verbosity(parser: argparse._ActionsContainer) -> None:

@@ -7,25 +7,46 @@ Rule: moves octets and time, decides nothing about the protocol.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import secrets
 import socket
 
 from cpppo.server.enip.device import Device
+from cpppo.server.enip.options import NORMAL
 from cpppo.server.enip.session import Session
-from cpppo.server.tcp import Server
+from cpppo.server.tcp import Connection, Server
 
-__all__ = ["serve"]
+__all__ = ["MAXIMUM_SESSIONS", "serve"]
+
+log = logging.getLogger("enip.srv")
+
+#: Sessions there can be at once; whoever comes then is told that there is no room for it.
+MAXIMUM_SESSIONS = 2000
 
 
-def serve(device: Device, address: tuple[str, int]) -> Server:
+def serve(device: Device, address: tuple[str, int], sessions: int = MAXIMUM_SESSIONS) -> Server:
     """A server of ``device`` that listens on (host, port); its ``serve`` method accepts until ``stop``."""
 
     def talk(sock: socket.socket) -> Session:
         host, port = sock.getsockname()[:2]
-        peer = sock.getpeername()
-        return Session(device, _handle(server), (_ipv4(host), port), f"{peer[0]}:{peer[1]}")
+        peer = "{}:{}".format(*sock.getpeername()[:2])
+        full = len(server.connections()) >= sessions
+        log.log(NORMAL, "EtherNet/IP Server enip_%s begins serving peer %s", peer.rpartition(":")[2], peer)
+        return Session(device, _handle(server), (_ipv4(host), port), peer, full)
 
-    server = Server(address, talk)
+    def ended(connection: Connection, left: int) -> None:
+        session = connection.talk
+        if isinstance(session, Session):
+            log.log(
+                NORMAL,
+                "enip_%s done; processed %3d requests over %6d bytes received (%d connections remain)",
+                connection.peer[1],
+                session.requests,
+                session.received,
+                left,
+            )
+
+    server = Server(address, talk, ended)
     return server
 
 

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Any
 
 from cpppo.errors import RemoteProtocolError
-from cpppo.grammar import Disagreement, Malformed, framer
+from cpppo.grammar import UNPRODUCIBLE, Disagreement, Malformed, framer
 from cpppo.server.enip.device.object import Context
 from cpppo.server.enip.device.router import Device
 from cpppo.server.enip.device.tags import REPLY_OCTETS
 from cpppo.server.enip.wire import header, items, status
 from cpppo.server.enip.wire.header import HEADER_OCTETS, MAXIMUM_LENGTH, ReplyFrame, RequestFrame
-from cpppo.server.enip.wire.services import Request
+from cpppo.server.enip.wire.services import REPLY, SERVICES, Reply, Request
 
 __all__ = ["EXPLANATIONS", "Session"]
 
@@ -27,6 +27,7 @@ log = logging.getLogger("enip.srv")
 #: Malformed requests that are explained in the log, a session; finding out why costs far more than answering.
 EXPLANATIONS = 10
 
+_FRAME_OCTETS = HEADER_OCTETS + MAXIMUM_LENGTH
 _VERSION = 1
 _REGISTERED_LENGTH = 4
 
@@ -39,20 +40,24 @@ class Session:
     """A session with one client.
 
     ``device`` answers CIP requests; ``handle`` is what RegisterSession will give; ``address`` is the (IPv4 address as
-    an int, port) that List Identity shows; ``peer`` names the client in the log.
+    an int, port) that List Identity shows; ``peer`` names the client in the log; ``full``: there is no room for it.
     ``closed`` becomes True when the connection is to be closed, once what ``receive`` returned is sent.
     """
 
-    def __init__(self, device: Device, handle: int, address: tuple[int, int], peer: str = "?") -> None:
+    def __init__(
+        self, device: Device, handle: int, address: tuple[int, int], peer: str = "?", full: bool = False
+    ) -> None:
         self.device = device
         self.handle = handle
         self.address = address
         self.peer = peer
+        self.full = full
         self.registered = False
         self.closed = False
         self.requests = 0
         self.received = 0
         self._explained = 0
+        self._unknown: tuple[int, ...] = ()
         self._buffer = b""
         self._size = framer(RequestFrame)
         self._parse = RequestFrame.parser()
@@ -74,13 +79,13 @@ class Session:
         if self._buffer:
             data = self._buffer + data
         total = len(data)
-        if total >= HEADER_OCTETS and self._size(data, 0) == total:  # the usual case: one frame, whole
-            self._buffer = b""
+        if not self.closed and HEADER_OCTETS <= total <= _FRAME_OCTETS and self._size(data, 0) == total:
+            self._buffer = b""  # the usual case: one frame, whole
             return self._frame(data)
         replies, at = [], 0
         while not self.closed and total - at >= HEADER_OCTETS:
             size = self._size(data, at)
-            if size > HEADER_OCTETS + MAXIMUM_LENGTH:
+            if size > _FRAME_OCTETS:
                 replies.append(self._refused(self._headless(data, at), status.ENIP_INVALID_LENGTH))
                 self.closed = True
                 break
@@ -99,12 +104,12 @@ class Session:
     def _frame(self, octets: bytes) -> bytes:
         frame = self._parse(octets, 0, len(octets))
         self.requests += 1
-        command = self._commands.get(frame.command)
-        if command is None:
-            return self._refused(frame, status.ENIP_UNSUPPORTED_COMMAND)
         if frame.options:
             self._note("options 0x%08x of command 0x%04x are not zero: discarded", frame.options, frame.command)
             return b""
+        command = self._commands.get(frame.command)
+        if command is None:
+            return self._refused(frame, status.ENIP_UNSUPPORTED_COMMAND)
         return command(frame, octets)
 
     def _refused(self, frame: Any, code: int, session: int | None = None) -> bytes:
@@ -126,6 +131,9 @@ class Session:
             return self._refused(frame, status.ENIP_INVALID_LENGTH)
         if self.registered:
             return self._refused(frame, status.ENIP_UNSUPPORTED_COMMAND)
+        if self.full:
+            self.closed = True
+            return self._refused(frame, status.ENIP_NO_RESOURCES, session=0)
         granted = asked.version == _VERSION and not asked.options
         payload = header.Register(_VERSION, 0)
         if not granted:
@@ -184,9 +192,15 @@ class Session:
             if request.start == request.end:
                 return self._incorrect(frame, octets)
             self._explain(Request, octets[request.start : request.end])
-        reply = self.device.request(request, Context(octets, REPLY_OCTETS))
+        reply = self.device.request(request, Context(octets, REPLY_OCTETS, SERVICES))
         answer = items.ReplyItem(items.DATA_UNCONNECTED, reply)
-        return self._reply(frame, items.ReplyItems(payload.interface, 0, [_NULL_ITEM, answer]))
+        wrapped = items.ReplyItems(payload.interface, 0, [_NULL_ITEM, answer])
+        try:
+            return self._reply(frame, wrapped)
+        except UNPRODUCIBLE as exc:  # a customised Object gave what no reply can hold
+            log.warning("%s: the reply to service 0x%02x cannot be sent: %s", self.peer, reply.service & ~REPLY, exc)
+            answer.data = Reply(reply.service, status.REPLY_TOO_LARGE, (), b"")
+            return self._reply(frame, wrapped)
 
     def _incorrect(self, frame: Any, octets: bytes) -> bytes:
         if frame.CIP.__class__ is Malformed:
@@ -196,9 +210,15 @@ class Session:
     def _send_unit_data(self, frame: Any, octets: bytes) -> bytes:
         if frame.session != self.handle or not self.registered:
             return self._refused(frame, status.ENIP_INVALID_SESSION)
-        if frame.CIP.__class__ is Malformed:
+        payload = frame.CIP
+        if payload.__class__ is Malformed or len(payload.item) < 2:
             return self._incorrect(frame, octets)
-        self._note("data for a connection that is not open: discarded")
+        address, data = payload.item[0], payload.item[1]
+        if address.type_id != items.ADDRESS_CONNECTED or data.type_id != items.DATA_CONNECTED:
+            return self._incorrect(frame, octets)
+        if address.data not in self._unknown:
+            self._unknown = (address.data,)
+            self._note("data for connection 0x%08x, which is not open: discarded", address.data)
         return b""
 
     # -- the log

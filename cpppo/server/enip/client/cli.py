@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain, repeat
 from time import localtime, strftime, time
 from typing import Any
@@ -19,9 +19,9 @@ from typing import Any
 from cpppo.errors import Error, UsageError
 from cpppo.server.enip.client import report
 from cpppo.server.enip.client.connector import connector
-from cpppo.server.enip.client.exchange import PORT
 from cpppo.server.enip.client.operations import parse_operations
-from cpppo.server.enip.options import NORMAL, add_verbosity, format_address, parse_address, start_logging
+from cpppo.server.enip.options import NORMAL, add_verbosity, format_address, parse_address, read_lines, start_logging
+from cpppo.server.enip.wire.header import PORT
 
 __all__ = ["main"]
 
@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     start_logging(arguments.verbose)
     try:
         host, port = parse_address(arguments.address, ("localhost", PORT))
-        operations = list(parse_operations(_texts(arguments.tags)))
+        operations = list(parse_operations(read_lines(arguments.tags, sys.stdin)))
         if not operations:
             raise UsageError("no tags on standard input; give one a line, eg. SCADA[0-10]")
         return _connect(arguments, host, port, operations)
@@ -182,14 +182,3 @@ def _stamped(line: str) -> str:
     """A line after the local time, ``MM-DD HH:MM:SS.mmm``."""
     now = time()
     return f"{strftime('%m-%d %H:%M:%S', localtime(now))}.{int(now % 1 * 1000):03d} {line}"
-
-
-def _texts(given: Iterable[str]) -> Iterator[str]:
-    """The tags given, ``-`` replaced by the lines of standard input."""
-    for text in given:
-        if text != "-":
-            yield text
-            continue
-        for line in sys.stdin:
-            if line.strip() and not line.lstrip().startswith("#"):
-                yield line.strip()

@@ -19,8 +19,9 @@ from typing import Any, NoReturn
 
 from cpppo.errors import Error, RemoteProtocolError, Timeout
 from cpppo.server.enip.client import report
-from cpppo.server.enip.client.exchange import PORT, Exchange, Pending, Result, Route
+from cpppo.server.enip.client.exchange import Exchange, Pending, Result, Route
 from cpppo.server.enip.client.operations import Operation, packed, prepare
+from cpppo.server.enip.wire.header import PORT
 
 __all__ = ["MAXIMUM_DEPTH", "await_response", "connector", "controller"]
 
@@ -204,10 +205,10 @@ class connector:
         groups = enumerate(_groups(operations, fragment, multiple), index)
         flying: deque[Pending] = deque()
         refused: Error | None = None
-        more = True
+        more, most = True, max(1, min(depth, MAXIMUM_DEPTH))
         try:
             while more or flying:
-                while more and len(flying) < max(1, min(depth, MAXIMUM_DEPTH)):
+                while more and len(flying) < most and (not flying or self.exchange.failure is None):
                     try:
                         number, group = next(groups)
                     except StopIteration:
@@ -324,7 +325,8 @@ class connector:
         started = monotonic()
         left = timeout
         while pending.results is None:
-            self.exchange.check()
+            if self.exchange.failure is not None:  # found by whoever received last
+                raise self.exchange.failure
             try:
                 self._allow(left if left is None else max(left, _SHORTEST_S))
                 octets = self._socket.recv(_RECEIVED)

@@ -18,6 +18,7 @@ from cpppo.server.enip.client.operations import Operation, Status, as_path, pars
 from cpppo.server.enip.wire.header import (
     HEADER_OCTETS,
     MAXIMUM_LENGTH,
+    NOP,
     REGISTER_SESSION,
     SEND_RR_DATA,
     Register,
@@ -31,12 +32,9 @@ from cpppo.server.enip.wire.services.multiple import MULTIPLE, MemberRequest, Mu
 from cpppo.server.enip.wire.services.unconnected import CONNECTION_MANAGER, UNCONNECTED_SEND, UnconnectedSend
 from cpppo.server.enip.wire.status import describe_encapsulation
 
-__all__ = ["CONTEXT_OCTETS", "MAXIMUM_ABANDONED", "PORT", "Exchange", "Pending", "Result", "Route"]
+__all__ = ["CONTEXT_OCTETS", "MAXIMUM_ABANDONED", "Exchange", "Pending", "Result", "Route"]
 
 log = logging.getLogger("enip.cli")
-
-#: The port registered for EtherNet/IP over TCP.
-PORT = 44818
 
 #: Octets of a context, and where it stands in a frame.
 CONTEXT_OCTETS, _CONTEXT_AT = 8, 12
@@ -44,6 +42,7 @@ CONTEXT_OCTETS, _CONTEXT_AT = 8, 12
 MAXIMUM_ABANDONED = 1000
 
 _VERSION = 1
+_LONGEST = HEADER_OCTETS + MAXIMUM_LENGTH
 _PRIORITY, _TICKS = 5, 157
 _ROUTER = Path.of([{"class": 2}, {"instance": 1}])
 _PAYLOADS: Mapping[int, type[Message]] = {REGISTER_SESSION: Register, SEND_RR_DATA: ReplyItems}
@@ -240,7 +239,8 @@ class Exchange:
         try:
             while size - at >= HEADER_OCTETS:
                 needed = HEADER_OCTETS + (octets[at + 2] | octets[at + 3] << 8)
-                if needed > size - at:
+                if needed > size - at or needed > _LONGEST:
+                    _check_header(octets[at : at + HEADER_OCTETS])
                     break
                 self._frame(octets[at : at + needed])
                 at += needed
@@ -273,6 +273,7 @@ class Exchange:
         context = frame.context
         pending = self._pending.get(context)
         if pending is None:
+            _check_header(octets)
             late = context in self._abandoned
             self._abandoned.discard(context)
             log.log(
@@ -303,6 +304,17 @@ class Exchange:
             raise RemoteProtocolError("the peer gave no session handle", "session")
         self.session = frame.session
         return []
+
+
+def _check_header(octets: bytes) -> None:
+    """Refuse at once the beginning of a frame for whose end it makes no sense to wait."""
+    command, length = struct.unpack_from("<HH", octets)
+    if command not in (NOP, *_PAYLOADS):
+        raise RemoteProtocolError(
+            f"a frame of command 0x{command:04x}, which answers nothing; {octets!r}", "command", 0
+        )
+    if length > MAXIMUM_LENGTH:
+        raise RemoteProtocolError(f"a frame of {length} octets, more than {MAXIMUM_LENGTH}", "length", 2)
 
 
 def _path(given: Route, usual: Iterable[Mapping[str, Any]]) -> Path:

@@ -9,7 +9,6 @@ Must not know services, frames or sockets.
 from __future__ import annotations
 
 import operator
-import struct
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any, ClassVar
@@ -146,23 +145,31 @@ class Attribute:
             whole = bytes(around)
         self[first:last] = unpack(self.type, whole)
 
-    def modify_octets(self, start: int, or_mask: bytes, and_mask: bytes) -> None:
-        """Set the bits of ``or_mask``, then keep only those of ``and_mask``; at once for plain attributes."""
+    def modify_octets(self, start: int, or_mask: bytes, and_mask: bytes) -> bytes:
+        """Set the bits of ``or_mask``, then keep only those of ``and_mask``; at once for plain attributes.
+
+        :return: the octets as they are then.
+        """
         size = len(or_mask)
         ones, keep = int.from_bytes(or_mask, "little"), int.from_bytes(and_mask, "little")
+
+        def modified(old: bytes | bytearray) -> bytes:
+            return ((int.from_bytes(old, "little") | ones) & keep).to_bytes(size, "little")
+
         if not (self._reads_packed and self._writes_packed):
-            old = int.from_bytes(self.read_octets(start, start + size), "little")
-            self.write_octets(start, ((old | ones) & keep).to_bytes(size, "little"))
-            return
+            new = modified(self.read_octets(start, start + size))
+            self.write_octets(start, new)
+            return new
         with self._lock:
-            old = int.from_bytes(self._octets[start : start + size], "little")
-            self._octets[start : start + size] = ((old | ones) & keep).to_bytes(size, "little")
+            new = modified(self._octets[start : start + size])
+            self._octets[start : start + size] = new
+        return new
 
     def __str__(self) -> str:
         try:
             values = self[0 : min(self._count, _SHOWN)]
             text = ", ".join(map(str, values)) + (", ..." if self._count > _SHOWN else "")
-        except (Error, KeyError, struct.error) as exc:
+        except Exception as exc:  # whatever an override raises: this is only to be looked at
             text = f"? ({exc})"
         return f"{self.name:<12} {self.type.name:>5}[{self._count:4}] == [{text}]"
 

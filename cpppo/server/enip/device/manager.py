@@ -14,7 +14,7 @@ from cpppo.server.enip.device.object import Context, Object, Target, serves
 from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.path import Path, encoded
 from cpppo.server.enip.wire.services import REPLY, Reply
-from cpppo.server.enip.wire.services.unconnected import UNCONNECTED_SEND, UnconnectedSend
+from cpppo.server.enip.wire.services.unconnected import EMBEDDED, UNCONNECTED_SEND, UnconnectedSend
 from cpppo.server.enip.wire.types import USINT
 
 __all__ = ["ConnectionManager"]
@@ -39,9 +39,13 @@ class ConnectionManager(Object):
         if not isinstance(data, UnconnectedSend):  # sent inside another: there is nowhere further to go
             raise StatusError(status.SERVICE_NOT_SUPPORTED)
         if data.route not in self._here:
-            first = data.route.segment[0]
-            known = getattr(first, "port", None) == _BACKPLANE
-            words = len(encoded(data.route)) // 2
+            left = data.route.segment[1:] if _leads_here(data.route.segment[0]) else data.route.segment
+            known = bool(left) and getattr(left[0], "port", None) == _BACKPLANE
+            words = len(encoded(Path(left))) // 2
             reason = status.NO_SUCH_SLOT if known else status.NO_SUCH_PORT
             return Reply(UNCONNECTED_SEND.code | REPLY, status.CONNECTION_FAILURE, reason, USINT.produce(words))
-        return self._route(data.request, context)
+        return self._route(data.request, context._replace(services=EMBEDDED))
+
+
+def _leads_here(segment: Any) -> bool:
+    return getattr(segment, "port", None) == _BACKPLANE and segment.link == _SLOT

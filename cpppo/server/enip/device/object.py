@@ -7,7 +7,7 @@ Must not know tags, frames or sockets.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from cpppo.errors import StatusError
@@ -16,7 +16,11 @@ from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.services import Service, attributes
 from cpppo.server.enip.wire.types import UINT
 
-__all__ = ["Answer", "Context", "Handler", "Meta", "Object", "Target", "serves"]
+__all__ = ["REPLY_HEAD", "Answer", "Context", "Handler", "Meta", "Object", "Target", "serves"]
+
+
+#: Octets of a reply before its payload (without extended status).
+REPLY_HEAD = 4
 
 
 class Target(NamedTuple):
@@ -31,10 +35,20 @@ class Target(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What a handler may need of the request around its own: the octets it stands in, and the room its reply has."""
+    """What a handler may need of what is around its request.
+
+    ``octets``: those it stands in; ``room``: the most its whole reply may have; ``services``: those allowed here.
+    """
 
     octets: bytes
     room: int
+    services: Sequence[Service]
+
+    def fitting(self, octets: bytes) -> bytes:
+        """The payload of a reply, if it fits; StatusError if not."""
+        if len(octets) + REPLY_HEAD > self.room:
+            raise StatusError(status.REPLY_TOO_LARGE)
+        return octets
 
 
 class Answer(NamedTuple):
@@ -109,7 +123,7 @@ class Object:
         every = [one for _, one in sorted(self.attribute.items()) if not one.mask & MASK_GA_ALL]
         if not every:
             raise StatusError(status.SERVICE_NOT_SUPPORTED)
-        return attributes.AttributeData(b"".join(one.octets() for one in every))
+        return attributes.AttributeData(context.fitting(b"".join(one.octets() for one in every)))
 
     @serves(attributes.GET_ATTRIBUTE_SINGLE)
     def get_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
@@ -117,7 +131,7 @@ class Object:
         attribute = self._one(target)
         if attribute.mask & MASK_GA_SNG:
             raise StatusError(status.ATTRIBUTE_NOT_SUPPORTED)
-        return attributes.AttributeData(attribute.octets())
+        return attributes.AttributeData(context.fitting(attribute.octets()))
 
     @serves(attributes.SET_ATTRIBUTE_SINGLE)
     def set_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
@@ -155,7 +169,7 @@ class Object:
             else:
                 parts.append(UINT.produce(number) + UINT.produce(status.SUCCESS) + attribute.octets())
         return Answer(
-            attributes.AttributeValues(len(parts), b"".join(parts)),
+            attributes.AttributeValues(len(parts), context.fitting(b"".join(parts))),
             status.ATTRIBUTE_LIST_ERROR if failed else status.SUCCESS,
         )
 
@@ -178,7 +192,7 @@ class Object:
             failed = failed or code != status.SUCCESS
             parts.append(UINT.produce(number) + UINT.produce(code))
         return Answer(
-            attributes.AttributeValues(len(parts), b"".join(parts)),
+            attributes.AttributeValues(len(parts), context.fitting(b"".join(parts))),
             status.ATTRIBUTE_LIST_ERROR if failed else status.SUCCESS,
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from cpppo.errors import StatusError
+from cpppo.errors import StatusError, UsageError
 from cpppo.grammar import REJECTS, Malformed, prefix
 from cpppo.server.enip.device.attribute import Attribute
 from cpppo.server.enip.device.identity import LOGIX_L61, Identity, IdentityData
@@ -19,7 +19,7 @@ from cpppo.server.enip.device.object import Answer, Context, Meta, Object, Targe
 from cpppo.server.enip.device.tags import MessageRouter
 from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.path import Path
-from cpppo.server.enip.wire.services import REPLY, SERVICES, Reply, Request, RequestEnvelope
+from cpppo.server.enip.wire.services import REPLY, Reply, Request, RequestEnvelope
 from cpppo.server.enip.wire.services.multiple import Multiple
 
 __all__ = ["Device"]
@@ -43,10 +43,10 @@ class Device:
             self.add(one)
 
     def add(self, one: Object) -> None:
-        """Add an object instance; ValueError if its class has that instance already."""
+        """Add an object instance; UsageError if its class has that instance already."""
         place = (one.class_id, one.instance_id)
         if place in self._objects:
-            raise ValueError(f"class 0x{place[0]:x} has an instance {place[1]} already")
+            raise UsageError(f"class 0x{place[0]:x} has an instance {place[1]} already")
         self._objects[place] = one
         meta = self._objects.setdefault((one.class_id, 0), Meta(type(one)))
         if isinstance(meta, Meta):
@@ -54,10 +54,12 @@ class Device:
         self._targets.clear()
 
     def add_tag(self, attribute: Attribute) -> Attribute:
-        """Add a tag, as the next attribute of the Message Router; ValueError if there is one of that name."""
-        name = attribute.name.casefold()
+        """Add a tag, as the next attribute of the Message Router; UsageError if there is one of that name."""
+        name = attribute.name.lower()
         if name in self._symbols:
-            raise ValueError(f"tag {attribute.name!r} exists already, as {self._symbols[name][0]!r}")
+            raise UsageError(
+                f"tag {attribute.name!r} exists already, as {self._symbols[name][0]!r}; case is no difference"
+            )
         number = len(self.router.attribute) + 1
         self.router.put(number, attribute)
         self._symbols[name] = (attribute.name, self.router, number)
@@ -69,7 +71,7 @@ class Device:
 
     def __getitem__(self, name: str) -> Attribute:
         """The tag of a name, without case; KeyError if there is none."""
-        _, owner, number = self._symbols[name.casefold()]
+        _, owner, number = self._symbols[name.lower()]
         return owner.attribute[number]
 
     # -- resolving
@@ -86,17 +88,18 @@ class Device:
         return target
 
     def _by_name(self, path: Path) -> Target:
-        found = self._symbols.get(path.symbol[0].casefold()) if len(path.symbol) == 1 else None
+        found = self._symbols.get(path.symbol[0].lower()) if len(path.symbol) == 1 else None
         if found is None or len(path.segment) != 1 + len(path.element):
             raise StatusError(status.PATH_SEGMENT_ERROR, status.NO_SUCH_SYMBOL)
         _, owner, number = found
         return self._element(path, owner, number, True)
 
     def _by_number(self, path: Path) -> Target:
-        if path.class_id is None or path.connection is not None and path.attribute is None:
-            owner = None
-        else:
-            owner = self._objects.get((path.class_id, 0 if path.instance is None else path.instance))
+        parts = [path.class_id, path.instance, path.attribute, path.connection]
+        if len(path.segment) != len(path.element) + sum(one is not None for one in parts):
+            raise StatusError(status.PATH_SEGMENT_ERROR, status.NO_SUCH_SYMBOL)
+        place = (path.class_id or 0, path.instance or 0)
+        owner = self._objects.get(place) if path.connection is None else None
         if owner is None:
             raise StatusError(status.PATH_DESTINATION_UNKNOWN)
         return self._element(path, owner, path.attribute, False)
@@ -116,9 +119,8 @@ class Device:
         code = 0
         try:
             if request.__class__ is Malformed:
-                octets = context.octets[request.start : request.end]
-                code = octets[0] if octets else 0
-                request = mended(octets)
+                code = context.octets[request.start] if request.start < request.end else 0
+                request = mended(request, context)
             code = request.service
             path = request.path
             target = self._targets.get(path) or self.resolve(path)
@@ -126,7 +128,7 @@ class Device:
         except StatusError as exc:
             return Reply(code | REPLY, exc.status, exc.extended, b"")
         except Exception as exc:  # whatever a customised Attribute or Object raises must not end the session
-            log.warning("service 0x%02x of %s failed: %s: %s", code, request, type(exc).__name__, exc)
+            log.warning("service 0x%02x of %s failed: %s: %s", code, request.path, type(exc).__name__, exc)
             log.debug("service 0x%02x failed", code, exc_info=True)
             return Reply(code | REPLY, status.RESOURCE_UNAVAILABLE, (), b"")
         if answer.__class__ is Answer:
@@ -136,27 +138,22 @@ class Device:
         return Reply(code | REPLY, status.SUCCESS, (), answer)
 
 
-def mended(octets: bytes) -> Any:
+def mended(malformed: Malformed, context: Context) -> Any:
     """A request from octets that do not follow the grammar: octets too many are forgiven, all else has its status."""
+    octets, start, end = context.octets, malformed.start, malformed.end
     try:
-        envelope = RequestEnvelope.parser()(octets, 0, len(octets))
+        envelope = RequestEnvelope.parser()(octets, start, end)
     except REJECTS:
-        short = len(octets) < 2 or 2 + 2 * octets[1] > len(octets)
-        if short:
+        if end - start < 2 or 2 + 2 * octets[start + 1] > end - start:
             raise StatusError(status.PATH_SIZE_INVALID) from None
         raise StatusError(status.PATH_SEGMENT_ERROR, status.NO_SUCH_SYMBOL) from None
-    payload = next(
-        (
-            one.request
-            for one in sorted(SERVICES, key=lambda one: one.class_id is None)
-            if one.code == envelope.service and one.class_id in (None, envelope.path.class_id)
-        ),
-        None,
-    )
-    if payload is None or payload is Multiple:
+    ranked = sorted(context.services, key=lambda one: one.class_id is None)
+    fitting = (one for one in ranked if one.code == envelope.service and one.class_id in (None, envelope.path.class_id))
+    service = next(fitting, None)
+    if service is None or service.request is Multiple:  # its last member extends to its end: there is no "too many"
         raise StatusError(status.NOT_ENOUGH_DATA)
     try:
-        data, _ = prefix(payload)(envelope.data, 0, len(envelope.data))
+        data, _ = prefix(service.request)(octets, end - len(envelope.data), end)
     except REJECTS:
         raise StatusError(status.NOT_ENOUGH_DATA) from None
     return Request(envelope.service, envelope.path, data)

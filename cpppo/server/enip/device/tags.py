@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 from cpppo.errors import StatusError
 from cpppo.server.enip.device.attribute import Attribute
-from cpppo.server.enip.device.object import Answer, Context, Object, Target, serves
+from cpppo.server.enip.device.object import REPLY_HEAD, Answer, Context, Object, Target, serves
 from cpppo.server.enip.wire import status
-from cpppo.server.enip.wire.services import Reply, multiple, tag
+from cpppo.server.enip.wire.services import Reply, attributes, multiple, tag
 from cpppo.server.enip.wire.types import BY_CODE, pack, unpack
 
 __all__ = ["READ_OCTETS", "REPLY_OCTETS", "MessageRouter"]
@@ -25,8 +25,8 @@ log = logging.getLogger("enip.lgx")
 #: Data octets that one unconnected read carries, and octets of a whole unconnected reply.
 READ_OCTETS, REPLY_OCTETS = 500, 4000
 
-#: Octets of a member's reply before its data, and of its entry in the table of offsets.
-_REPLY_HEAD, _TYPE, _OFFSET = 4, 2, 2
+#: Octets of a type in front of data, and of an entry in the table of offsets.
+_TYPE, _OFFSET = 2, 2
 
 #: Types whose values a wider tag takes, as the tags of a test bench are often written.
 _WIDER = {
@@ -53,13 +53,17 @@ class MessageRouter(Object):
         super().__init__("Message_Router", instance_id)
         self._route = route
         self._widened: set[tuple[str, int]] = set()
+        self._produce = Reply.producer()
         #: Called with (attribute, first element, octets, '==' or '<=') after every read and write.
         self.observer: Callable[[Attribute, int, bytes, str], None] | None = None
 
     def service(self, target: Target, code: int, data: Any, context: Context) -> Any:
         if target.symbolic and code not in _TAG_CODES:
             raise StatusError(status.SERVICE_NOT_SUPPORTED)
-        return super().service(target, code, data, context)
+        handler = self.services.get(code)
+        if handler is None:
+            raise StatusError(status.SERVICE_NOT_SUPPORTED)
+        return handler(self, target, data, context)
 
     def settable(self, attribute: Attribute) -> bool:
         return True
@@ -83,7 +87,7 @@ class MessageRouter(Object):
         total = elements * size
         if offset >= total:
             raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)
-        room = context.room - (_REPLY_HEAD + _TYPE)
+        room = context.room - (REPLY_HEAD + _TYPE)
         if room > READ_OCTETS:
             room = READ_OCTETS
         first, stop = start * size + offset, start * size + total
@@ -92,7 +96,7 @@ class MessageRouter(Object):
             stop = first + max(room - room % size, 0)
         octets = attribute.read_octets(first, stop) if stop > first else b""
         if self.observer is not None:
-            self.observer(attribute, first // size, octets[: len(octets) // size * size], "==")
+            self._observed(attribute, first, octets, "==")
         if partial:
             return Answer(_TagData(kind.tag_type, None, octets), status.PARTIAL)
         return _TagData(kind.tag_type, None, octets)
@@ -115,10 +119,10 @@ class MessageRouter(Object):
         kind = self._kind(attribute, data)
         self._bounds(target, attribute, data.elements)
         total = data.elements * kind.size
-        if not data.data:
-            raise StatusError(status.NOT_ENOUGH_DATA)
         if data.offset >= total:
             raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)
+        if not data.data:
+            raise StatusError(status.NOT_ENOUGH_DATA)
         if data.offset + len(data.data) > total:
             raise StatusError(status.LOGIX, status.BEYOND_END)
         return self._store(attribute, kind, target.start, data.offset, data.data)
@@ -133,8 +137,21 @@ class MessageRouter(Object):
         if len(data.masks) < 2 * size:
             raise StatusError(status.NOT_ENOUGH_DATA)
         self._bounds(target, attribute, 1)
-        attribute.modify_octets(target.start * size, data.masks[:size], data.masks[size : 2 * size])
-        return self._written(attribute)
+        first = target.start * size
+        written = attribute.modify_octets(first, data.masks[:size], data.masks[size : 2 * size])
+        return self._written(attribute, first, written)
+
+    @serves(attributes.GET_ATTRIBUTE_SINGLE)
+    def get_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
+        answer = super().get_attribute_single(target, data, context)
+        self._observed(target.attribute, 0, answer.data, "==")
+        return answer
+
+    @serves(attributes.SET_ATTRIBUTE_SINGLE)
+    def set_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
+        answer = super().set_attribute_single(target, data, context)
+        self._observed(target.attribute, 0, data.data, "<=")
+        return answer
 
     def _writable(self, target: Target) -> Attribute:
         if target.attribute is None:
@@ -170,16 +187,26 @@ class MessageRouter(Object):
             octets = pack(own, unpack(kind, octets))
         first = start * own.size + offset
         attribute.write_octets(first, octets)
-        if self.observer is not None:
-            whole = len(octets) // own.size * own.size
-            self.observer(attribute, first // own.size, octets[:whole], "<=")
-        return self._written(attribute)
+        return self._written(attribute, first, octets)
 
-    @staticmethod
-    def _written(attribute: Attribute) -> bytes:
+    def _written(self, attribute: Attribute, first: int, octets: bytes) -> bytes:
+        self._observed(attribute, first, octets, "<=")
         if attribute.error:
             raise StatusError(attribute.error)
         return b""
+
+    def _observed(self, attribute: Attribute | None, first: int, octets: bytes, sign: str) -> None:
+        """Tell the observer of the whole elements among some octets; one that fails is not asked again."""
+        if self.observer is None or attribute is None:
+            return
+        size = attribute.type.size
+        skip = -first % size
+        whole = octets[skip : skip + (len(octets) - skip) // size * size] if len(octets) > skip else b""
+        try:
+            self.observer(attribute, (first + skip) // size, whole, sign)
+        except Exception as exc:  # what watches must never change what is answered
+            self.observer = None
+            log.warning("reads and writes are no longer observed: %s: %s", type(exc).__name__, exc)
 
     @serves(multiple.MULTIPLE)
     def multiple_service_packet(self, target: Target, data: Any, context: Context) -> Any:
@@ -187,21 +214,24 @@ class MessageRouter(Object):
         if not isinstance(data, multiple.Multiple):  # as a member of another: nesting is not allowed
             raise StatusError(status.SERVICE_NOT_SUPPORTED)
         requests = data.request
-        room = context.room - _REPLY_HEAD - _OFFSET * (1 + len(requests))
+        least = REPLY_HEAD + _TYPE
         left = len(requests)
+        room = context.room - REPLY_HEAD - _OFFSET * (1 + left)
+        if left * least > room:
+            raise StatusError(status.REPLY_TOO_LARGE)
         replies, worst = [], status.SUCCESS
-        produce = Reply.producer()
+        produce, route, octets = self._produce, self._route, context.octets
         for request in requests:
             left -= 1
-            spare = room - left * (_REPLY_HEAD + _TYPE)
-            reply = self._route(request, Context(context.octets, spare))
-            octets = produce(reply)
-            if len(octets) > max(spare, _REPLY_HEAD + _TYPE):
-                octets = produce(Reply(reply.service, status.REPLY_TOO_LARGE, (), b""))
+            spare = room - left * least
+            reply = route(request, Context(octets, spare, multiple.MEMBERS))
+            produced = produce(reply)
+            if len(produced) > spare:
+                produced = produce(Reply(reply.service, status.REPLY_TOO_LARGE, (), b""))
                 worst = status.EMBEDDED_ERROR
-            room -= len(octets)
-            if reply.status:
+            elif reply.status:
                 worst = status.EMBEDDED_ERROR
-            replies.append(octets)
+            room -= len(produced)
+            replies.append(produced)
         answer = multiple.MultipleReply(replies)
         return Answer(answer, worst) if worst else answer

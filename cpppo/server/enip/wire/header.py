@@ -20,6 +20,7 @@ __all__ = [
     "LIST_SERVICES",
     "MAXIMUM_LENGTH",
     "NOP",
+    "PORT",
     "REGISTER_SESSION",
     "SEND_RR_DATA",
     "SEND_UNIT_DATA",
@@ -31,6 +32,9 @@ __all__ = [
 
 NOP, LIST_SERVICES, LIST_IDENTITY, LIST_INTERFACES = 0x0000, 0x0004, 0x0063, 0x0064
 REGISTER_SESSION, UNREGISTER_SESSION, SEND_RR_DATA, SEND_UNIT_DATA = 0x0065, 0x0066, 0x006F, 0x0070
+
+#: The port registered for EtherNet/IP over TCP.
+PORT = 44818
 
 #: Octets before the payload, and the longest payload that the length field can state.
 HEADER_OCTETS, MAXIMUM_LENGTH = 24, 65511
@@ -67,7 +71,7 @@ class RequestFrame(Message):
     status = UDINT
     context = octets(8)
     options = UDINT
-    CIP = guarded(switch(command, _REQUESTS, default=octets())).within(length)
+    CIP = guarded(switch(command, _REQUESTS, default=octets(), likely=(SEND_RR_DATA, REGISTER_SESSION))).within(length)
 
 
 class ReplyFrame(Message):
@@ -79,4 +83,4 @@ class ReplyFrame(Message):
     status = UDINT
     context = octets(8)
     options = UDINT
-    CIP = guarded(switch(command, _REPLIES, default=payload())).within(length)
+    CIP = guarded(switch(command, _REPLIES, default=payload(), likely=(SEND_RR_DATA, REGISTER_SESSION))).within(length)

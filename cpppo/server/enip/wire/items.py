@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from cpppo.grammar import Message, drop, guarded, nothing, octets, payload, switch, text, vector
-from cpppo.server.enip.wire.services import Request
+from cpppo.server.enip.wire.services import Reply, Request
 from cpppo.server.enip.wire.types import UDINT, UDINT_BE, UINT, UINT_BE, USINT
 
 __all__ = [
@@ -45,7 +45,7 @@ class ConnectedReply(Message):
     """The reply on a connection, with the sequence count of its request."""
 
     sequence = UINT
-    reply = payload()
+    reply = payload(likely=Reply)
 
 
 class ServicesItem(Message):
@@ -102,7 +102,7 @@ class ReplyItem(Message):
         {
             **_ADDRESSES,
             DATA_CONNECTED: ConnectedReply,
-            DATA_UNCONNECTED: payload(),
+            DATA_UNCONNECTED: payload(likely=Reply),
             IDENTITY: Identity,
             SERVICES: ServicesItem,
         },

@@ -20,10 +20,13 @@ _LOGICAL = {"class": 0x20, "instance": 0x24, "element": 0x28, "connection": 0x2C
 _NETWORK = range(0x40, 0x50)
 _SYMBOLIC, _KEY, _DATA, _WIDE_PORT, _ADDRESS = 0x91, 0x34, 0x80, 0x0F, 0x10
 
+#: The encodings that nearly every path is made of: names, elements, classes and instances.
+_LIKELY = (_SYMBOLIC, 0x28, 0x20, 0x24)
+
 _cases: dict[int, Any] = {}
 #: Segment record classes by the names of the fields that tell them.
 SEGMENTS: dict[str, Any] = {}
-#: For each segment record class, the octet of the encoding that produces it.
+#: For segment records whose encoding their class does not tell, the octet of the encoding that produces them.
 _octet_of: dict[type, Callable[[Any], int]] = {}
 
 
@@ -33,14 +36,7 @@ def _logical(name: str, base: int) -> None:
     _cases[base] = narrow
     _cases[base + 1] = Struct(f"{name}_16", [const(base + 1, USINT), drop(1), name / UINT], record=narrow)
     _cases[base + 2] = Struct(f"{name}_32", [const(base + 2, USINT), drop(1), name / UDINT], record=narrow)
-    attribute = narrow._fields_[0]
     SEGMENTS[name] = narrow
-
-    def octet(segment: Any) -> int:
-        value = getattr(segment, attribute)
-        return base if value < 0x100 else base + 1 if value < 0x10000 else base + 2
-
-    _octet_of[narrow] = octet
 
 
 def _ports() -> None:
@@ -57,7 +53,7 @@ def _ports() -> None:
                 drop(field("size") % 2),
             ],
         )
-        _cases[_ADDRESS + number] = mapped(address._node_, _at_port(port, number), _same)
+        _cases[_ADDRESS + number] = mapped(address._node_, _at_port(port, number))
     _cases[_WIDE_PORT] = Struct("wide_port", [const(_WIDE_PORT, USINT), "port" / UINT, "link" / USINT], record=port)
     _cases[_ADDRESS + _WIDE_PORT] = Struct(
         "wide_address",
@@ -85,10 +81,6 @@ def _port_octet(one: Any) -> int:
     return int(min(one.port, _WIDE_PORT)) + (_ADDRESS if isinstance(one.link, str) else 0)
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
 def _others() -> None:
     """Symbolic, electronic key, network and data segments."""
     symbolic = [const(_SYMBOLIC, USINT), "size" / USINT, "symbolic" / text(field("size")), drop(field("size") % 2)]
@@ -99,10 +91,6 @@ def _others() -> None:
     _cases.update(dict.fromkeys(_NETWORK, network))
     data = [const(_DATA, USINT), "size" / USINT, "data" / octets(field("size") * 2)]
     SEGMENTS["data"] = _cases[_DATA] = Struct("DataSegment", data, frozen=True)
-    _octet_of[SEGMENTS["symbolic"]] = lambda segment: _SYMBOLIC
-    _octet_of[SEGMENTS["vendor"]] = lambda segment: _KEY
-    _octet_of[SEGMENTS["data"]] = lambda segment: _DATA
-    _octet_of[network] = lambda segment: int(segment.network)
 
 
 for _name, _base in _LOGICAL.items():
@@ -111,13 +99,22 @@ _ports()
 _others()
 
 
+_SLOTS = ("attribute", "class_id", "connection", "element", "hash", "instance", "octets", "segment", "symbol")
+
+
+class _Draft:
+    """A path that is being made; it becomes a Path by its class."""
+
+    __slots__ = _SLOTS
+
+
 class Path:
     """An immutable path.  ``segment``: its records in order; ``class_id``, ``instance``, ``attribute``,
     ``connection``: the last of each or None; ``element``: all elements; ``symbol``: all symbolic names.
     ``octets``: what was produced for it, if anything was.
     """
 
-    __slots__ = ("attribute", "class_id", "connection", "element", "instance", "octets", "segment", "symbol")
+    __slots__ = _SLOTS
 
     segment: tuple[Any, ...]
     class_id: int | None
@@ -127,8 +124,9 @@ class Path:
     element: tuple[int, ...]
     symbol: tuple[str, ...]
     octets: bytes | None
+    hash: int | None
 
-    def __init__(self, segments: Iterable[Any]) -> None:
+    def __new__(cls, segments: Iterable[Any]) -> Any:
         class_id = instance = attribute = connection = None
         element: tuple[int, ...] = ()
         symbol: tuple[str, ...] = ()
@@ -147,27 +145,23 @@ class Path:
                 attribute = one.attribute
             elif kind is _Connection:
                 connection = one.connection
-        _set_segment(self, segments)
-        _set_class(self, class_id)
-        _set_instance(self, instance)
-        _set_attribute(self, attribute)
-        _set_connection(self, connection)
-        _set_element(self, element)
-        _set_symbol(self, symbol)
-        _set_octets(self, None)
+        draft = _new(_Draft)
+        draft.segment = segments
+        draft.class_id, draft.instance, draft.attribute, draft.connection = class_id, instance, attribute, connection
+        draft.element, draft.symbol = element, symbol
+        draft.octets = draft.hash = None
+        draft.__class__ = cls
+        return draft
 
     @classmethod
     def of(cls, terms: Iterable[Mapping[str, Any]]) -> Path:
         """A path from ``[{"class": 2}, {"instance": 1, "attribute": 3}, {"port": 1, "link": 0}]``."""
-        return cls(segment for term in terms for segment in _segments(dict(term)))
+        path: Path = cls(segment for term in terms for segment in _segments(dict(term)))
+        return path
 
     def as_plain(self) -> list[dict[str, Any]]:
         """The terms that ``of`` takes."""
         return [segment.as_dict() for segment in self.segment]
-
-    def remember(self, octets: bytes) -> None:
-        """Keep the octets produced for this path."""
-        _set_octets(self, octets)
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise LocalProtocolError("a path is shared and cannot be changed; make a new one with Path.of", name)
@@ -179,7 +173,11 @@ class Path:
         return isinstance(other, Path) and self.segment == other.segment
 
     def __hash__(self) -> int:
-        return hash(self.segment)
+        value = self.hash
+        if value is None:
+            value = hash(self.segment)
+            _set_hash(self, value)
+        return value
 
     def __repr__(self) -> str:
         return f"Path.of({self.as_plain()!r})"
@@ -188,10 +186,8 @@ class Path:
 _Class, _Instance, _Element = SEGMENTS["class"], SEGMENTS["instance"], SEGMENTS["element"]
 _Attribute, _Connection, _Symbolic = SEGMENTS["attribute"], SEGMENTS["connection"], SEGMENTS["symbolic"]
 _slots: Mapping[str, Any] = vars(Path)
-_set_segment, _set_class = _slots["segment"].__set__, _slots["class_id"].__set__
-_set_instance, _set_attribute = _slots["instance"].__set__, _slots["attribute"].__set__
-_set_connection, _set_element = _slots["connection"].__set__, _slots["element"].__set__
-_set_symbol, _set_octets = _slots["symbol"].__set__, _slots["octets"].__set__
+_set_octets, _set_hash = _slots["octets"].__set__, _slots["hash"].__set__
+_new: Any = object.__new__
 
 
 def _segments(term: dict[str, Any]) -> Iterable[Any]:
@@ -219,17 +215,10 @@ def _checked(name: str, value: Any) -> Any:
     return value
 
 
-def _case(segment: Any) -> int:
-    """The first octet of the narrowest encoding of a segment."""
-    return _octet_of[type(segment)](segment)
-
-
-def _parts(path: Path) -> tuple[Any, ...]:
-    return path.segment
-
-
 #: A path that fills its limit (always used within one).
-EPATH: Node[Path] = memo(mapped(rest(peek(_cases, of=_case)), Path, _parts), granularity=2)
+EPATH: Node[Path] = memo(
+    mapped(rest(peek(_cases, of=_octet_of, likely=_LIKELY)), Path, "segment"), _set_octets, granularity=2
+)
 
 
 def encoded(path: Path) -> bytes:

@@ -1,6 +1,6 @@
 """What a CIP service is: its code, its name, and the payloads of request and reply.
 
-Owns: Service, the request envelope made over a set of services, and the reply envelope.
+Owns: Service, and the request message made over a set of services.
 Rule: adding a service is one declaration in one file beside this one.  Must not know what a service does.
 """
 
@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from cpppo.grammar import Message, attr, drop, field, octets, payload, switch, vector
+from cpppo.grammar import Message, attr, field, octets, switch
 from cpppo.server.enip.wire.path import EPATH
-from cpppo.server.enip.wire.types import UINT, USINT
+from cpppo.server.enip.wire.types import USINT
 
-__all__ = ["REPLY", "Reply", "RequestEnvelope", "Service", "requests"]
+__all__ = ["REPLY", "RequestEnvelope", "Service", "requests"]
+
+#: Services that most requests ask for: Read Tag Fragmented (or Unconnected Send) and Read Tag.
+_LIKELY = (0x52, 0x4C)
 
 #: Added to a request's service code in its reply.
 REPLY = 0x80
@@ -40,29 +43,22 @@ class RequestEnvelope(Message):
     data = octets()
 
 
-class Reply(Message):
-    """The reply to any request; what ``data`` means follows from the request."""
-
-    service = USINT
-    reserved = drop(1)
-    status = USINT
-    size = USINT
-    extended = vector(UINT, size)
-    data = payload()
-
-
 def requests(services: Sequence[Service]) -> type[Any]:
     """The request message over some services; of others the payload stays octets."""
     table: dict[int, Any] = {}
     for code in sorted({service.code for service in services}):
         by_class = {one.class_id: one.request for one in services if one.code == code}
         general = by_class.pop(None, octets())
-        table[code] = switch(attr(field("path"), "class_id"), by_class, default=general) if by_class else general
+        by_path = (
+            switch(attr(field("path"), "class_id"), by_class, default=general, likely=by_class) if by_class else None
+        )
+        table[code] = by_path or general
+    likely = [code for code in _LIKELY if code in table]
 
     class Request(Message):
         service = USINT
         size = USINT
         path = EPATH.within(size * 2)
-        data = switch(service, table, default=octets())
+        data = switch(service, table, default=octets(), likely=likely)
 
     return Request

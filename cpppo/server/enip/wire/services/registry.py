@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from cpppo.server.enip.wire.services.base import Service, requests
-from cpppo.server.enip.wire.services.multiple import MEMBERS, MULTIPLE
-from cpppo.server.enip.wire.services.unconnected import UNCONNECTED_SEND
+from cpppo.server.enip.wire.services.unconnected import EMBEDDED, UNCONNECTED_SEND
 
 __all__ = ["SERVICES", "Request"]
 
 #: Every service spoken.
-SERVICES: tuple[Service, ...] = (*MEMBERS, MULTIPLE, UNCONNECTED_SEND)
+SERVICES: tuple[Service, ...] = (*EMBEDDED, UNCONNECTED_SEND)
 
 Request: Any = requests(SERVICES)

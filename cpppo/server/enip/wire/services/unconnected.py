@@ -10,12 +10,15 @@ from cpppo.server.enip.wire.services.base import Service, requests
 from cpppo.server.enip.wire.services.multiple import MEMBERS, MULTIPLE
 from cpppo.server.enip.wire.types import UINT, USINT
 
-__all__ = ["CONNECTION_MANAGER", "UNCONNECTED_SEND", "EmbeddedRequest", "UnconnectedSend"]
+__all__ = ["CONNECTION_MANAGER", "EMBEDDED", "UNCONNECTED_SEND", "EmbeddedRequest", "UnconnectedSend"]
 
 #: The class of the object that takes Unconnected Send.
 CONNECTION_MANAGER = 0x06
 
-EmbeddedRequest: Any = requests((*MEMBERS, MULTIPLE))
+#: What may be sent over a route: everything but another Unconnected Send.
+EMBEDDED = (*MEMBERS, MULTIPLE)
+
+EmbeddedRequest: Any = requests(EMBEDDED)
 
 
 class UnconnectedSend(Message):

@@ -1,0 +1,3 @@
+"""Benchmarks: what our code costs against hand-written code, measured in the same run (``python -m bench``)."""
+
+__all__: list[str] = []

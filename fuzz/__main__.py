@@ -1,0 +1,115 @@
+"""Any octets parse or raise RemoteProtocolError, never anything else; and stepped equals compiled.
+
+Owns: the targets, one for each entry of octets from a peer, and random grammars.  Rule: whatever is found is
+printed with the octets (and the grammar's seed), and the exit status is 1.
+Must not know how a message is declared: the checks are those of the tests.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.grammar.harness import examine, examine_case
+from tests.server.enip.wire.names import NAMES, VECTORS
+from tests.strategies import Case, cases, damaged
+
+#: Examples of each target, unless said otherwise.
+EXAMPLES = 20_000
+
+#: Damaged variants of one vector or grammar, each an example.
+VARIANTS = 16
+
+
+def grammars(examples: int, tally: Counter[str]) -> None:
+    """Random grammars with damaged octets; the failing one is shrunk."""
+
+    @settings(
+        max_examples=max(1, examples // VARIANTS), database=None, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.booleans().flatmap(lambda shrinks: cases(Counter(), shrinks=shrinks)))
+    def agree(case: Case) -> None:
+        parsed, refused = examine_case(case, VARIANTS)
+        tally.update(parsed=parsed, refused=refused)
+
+    agree()
+
+
+def vectors(file: str) -> Callable[[int, Counter[str]], None]:
+    """Damaged vectors of a file, and octets that never were one."""
+
+    def target(examples: int, tally: Counter[str]) -> None:
+        chance = random.Random()
+        while examples > 0:
+            vector = chance.choice(VECTORS[file])
+            seed = chance.getrandbits(32)
+            for octets in damaged(vector.octets, seed, VARIANTS):
+                tally["parsed" if _one(NAMES[vector.message], octets, seed) else "refused"] += 1
+                examples -= 1
+
+    return target
+
+
+def frames(examples: int, tally: Counter[str]) -> None:
+    """Whole frames, requests and replies: a header that is right, and damage or noise behind it."""
+    chance = random.Random()
+    while examples > 0:
+        vector = chance.choice(VECTORS["frames"])
+        seed = chance.getrandbits(32)
+        head, payload = vector.octets[:24], vector.octets[24:]
+        for body in damaged(payload, seed, VARIANTS):
+            octets = head[:2] + len(body).to_bytes(2, "little") + head[4:] + body
+            for message in (NAMES["RequestFrame"], NAMES["ReplyFrame"]):
+                parsed = _one(message, octets, seed)
+                if not parsed:
+                    raise AssertionError(f"a whole frame was refused: {octets.hex(' ')}")
+                tally["malformed" if "Malformed(" in repr(message.parse(octets)) else "parsed"] += 1
+            examples -= 1
+
+
+def _one(message: Any, octets: bytes, seed: int) -> bool:
+    try:
+        return examine(message, octets, prefixed=False, seed=seed)
+    except Exception as exc:
+        raise AssertionError(f"{message.__name__}: {octets.hex(' ')}: {exc!r}") from exc
+
+
+TARGETS: dict[str, Callable[[int, Counter[str]], None]] = {
+    "grammars": grammars,
+    "frames": frames,
+    "requests": vectors("requests"),
+    "replies": vectors("replies"),
+    "paths": vectors("paths"),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run every target; 0 if none found anything, 1 if one did, 2 for a wrong argument."""
+    if len(arguments) > 1 or arguments and not arguments[0].isdigit():
+        print("usage: python -m fuzz [EXAMPLES]", file=sys.stderr)
+        return 2
+    examples = int(arguments[0]) if arguments else EXAMPLES
+    failed = 0
+    for name, target in TARGETS.items():
+        tally: Counter[str] = Counter()
+        start = time.monotonic()
+        try:
+            target(examples, tally)
+            found = "nothing found"
+        except Exception as exc:
+            failed += 1
+            found = f"FOUND {type(exc).__name__}: {exc}"
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(tally.items()))
+        print(f"{name}: {counts or 'none'} in {time.monotonic() - start:.1f} s: {found}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

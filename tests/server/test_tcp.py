@@ -1,0 +1,340 @@
+"""The threaded server alone, with a protocol that echoes: threads, sockets, and ending them."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from cpppo.server.tcp import Server
+
+TIMEOUT_S = 10.0
+
+
+class Echo:
+    """Gives back what it gets, until it gets a full stop."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def receive(self, data: bytes) -> bytes:
+        self.closed = b"." in data
+        return data
+
+
+class Flood(Echo):
+    """Answers anything with very much."""
+
+    def receive(self, data: bytes) -> bytes:
+        return bytes(64 << 20)
+
+
+class Broken(Echo):
+    """Has a bug."""
+
+    def receive(self, data: bytes) -> bytes:
+        raise ZeroDivisionError("a bug")
+
+
+@contextmanager
+def serving(talk: Callable[[socket.socket], Echo] = lambda sock: Echo()) -> Iterator[Server]:
+    """A server that accepts in a thread of its own; everything has ended after the block."""
+    server = Server(("127.0.0.1", 0), talk)
+    thread = threading.Thread(target=server.serve, name="accepts")
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join(TIMEOUT_S)
+        assert not thread.is_alive()
+
+
+def connect(server: Server) -> socket.socket:
+    sock = socket.create_connection(server.address, TIMEOUT_S)
+    sock.settimeout(TIMEOUT_S)
+    return sock
+
+
+def say(sock: socket.socket, data: bytes) -> bytes:
+    """Send, and receive as much."""
+    sock.sendall(data)
+    got = b""
+    while len(got) < len(data) and (more := sock.recv(65536)):
+        got += more
+    return got
+
+
+def at_end(sock: socket.socket) -> bool:
+    """Whether the server has ended the connection."""
+    try:
+        while sock.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def threads_of(server: Server) -> list[threading.Thread]:
+    return [one.thread for one in server.connections()]
+
+
+def test_it_listens_when_it_is_made() -> None:
+    """The port is there, and known, as soon as the server is made; a client may connect before it accepts."""
+    server = Server(("127.0.0.1", 0), lambda sock: Echo())
+    with connect(server):
+        assert server.address[0] == "127.0.0.1" and server.address[1] > 0
+    server.stop()
+
+
+def test_answers() -> None:
+    """What the protocol object returns is sent, on the connection it came from."""
+    with serving() as server, connect(server) as one, connect(server) as two:
+        assert say(one, b"one") == b"one"
+        assert say(two, b"two") == b"two"
+        assert say(one, bytes(300_000)) == bytes(300_000)
+
+
+def test_closed_protocol_ends_the_connection() -> None:
+    """When the protocol object is closed, what it returned last is sent, then the connection ends."""
+    with serving() as server, connect(server) as one, connect(server) as two:
+        assert say(one, b"bye.") == b"bye."
+        assert at_end(one)
+        assert say(two, b"two") == b"two"
+
+
+def test_a_client_that_goes_is_forgotten() -> None:
+    """The thread and socket of a client that is gone are gone, too."""
+    with serving() as server:
+        with connect(server) as one:
+            say(one, b"one")
+            (thread,) = threads_of(server)
+        thread.join(TIMEOUT_S)
+        assert not thread.is_alive()
+        assert server.connections() == []
+
+
+def test_a_bug_ends_one_connection(caplog: pytest.LogCaptureFixture) -> None:
+    """A protocol object that raises loses its client, with an error in the log; the others go on."""
+    made: list[Echo] = []
+
+    def talk(sock: socket.socket) -> Echo:
+        made.append(Broken() if not made else Echo())
+        return made[-1]
+
+    with serving(talk) as server, connect(server) as one:
+        one.sendall(b"x")
+        assert at_end(one)
+        with connect(server) as two:
+            assert say(two, b"two") == b"two"
+    (record,) = caplog.records
+    assert record.exc_info and "127.0.0.1" in record.message
+
+
+def test_two_servers_cannot_share_a_port() -> None:
+    """A port that another server listens on cannot be had: OSError, at once."""
+    with serving() as server, pytest.raises(OSError, match="in use"):
+        Server(server.address, lambda sock: Echo())
+
+
+def test_port_of_a_server_that_was_stopped() -> None:
+    """A port is free again as soon as the server has stopped, though its connections linger in the kernel."""
+    with serving() as server:
+        client = connect(server)
+        assert say(client, b"one") == b"one"
+        address = server.address
+    again = Server(address, lambda sock: Echo())
+    again.stop()
+    client.close()
+
+
+def test_nobody_listens_after_stop() -> None:
+    """After stop() a client is refused."""
+    with serving() as server:
+        address = server.address
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, TIMEOUT_S)
+
+
+@pytest.mark.parametrize("address", [("127.0.0.1", -1), ("127.0.0.1", 70000), ("no.such.host.invalid", 0), ("a..b", 0)])
+def test_addresses_that_cannot_be_had(address: tuple[str, int]) -> None:
+    """An address that cannot be: OSError or OverflowError, as the socket says; no socket is left open."""
+    before = descriptors()
+    with pytest.raises((OSError, OverflowError, UnicodeError)):
+        Server(address, lambda sock: Echo())
+    assert descriptors() == before
+
+
+def test_stop_ends_idle_connections() -> None:
+    """stop() ends connections on which nothing happens, and their threads, without waiting for its time-out."""
+    with ExitStack() as stack:
+        server = stack.enter_context(serving())
+        clients = [stack.enter_context(connect(server)) for _ in range(10)]
+        for one in clients:
+            say(one, b"here")
+        threads = threads_of(server)
+        assert len(threads) == 10
+        server.stop(timeout_s=TIMEOUT_S)
+        assert not any(one.is_alive() for one in threads)
+        assert all(at_end(one) for one in clients)
+
+
+def test_stop_answers_what_was_sent() -> None:
+    """What a client has sent before stop() is answered; then the connection ends."""
+    entered, go = threading.Event(), threading.Event()
+
+    class Slow(Echo):
+        def receive(self, data: bytes) -> bytes:
+            entered.set()
+            assert go.wait(TIMEOUT_S)
+            return data
+
+    with serving(lambda sock: Slow()) as server, connect(server) as one:
+        one.sendall(b"question")
+        assert entered.wait(TIMEOUT_S)
+        stopper = threading.Thread(target=server.stop, args=(TIMEOUT_S,))
+        stopper.start()
+        go.set()
+        assert one.recv(100) == b"question"
+        assert at_end(one)
+        stopper.join(TIMEOUT_S)
+        assert not stopper.is_alive()
+
+
+def test_clients_that_never_read_hinder_no_one() -> None:
+    """A client that sends and never reads blocks its own thread alone."""
+
+    class Big(Echo):
+        def receive(self, data: bytes) -> bytes:
+            return data if data == b"two" else bytes(64 << 20)
+
+    with serving(lambda sock: Big()) as server, connect(server) as one, connect(server) as two:
+        one.sendall(b"x")
+        assert one.recv(1)
+        assert say(two, b"two") == b"two"
+
+
+def test_clients_that_never_read_do_not_keep_stop_from_ending() -> None:
+    """However many clients never read, stop() ends them all when its one time-out is over."""
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(lambda sock: Flood()))
+        clients = [stack.enter_context(connect(server)) for _ in range(8)]
+        for one in clients:
+            one.sendall(b"x")
+            assert one.recv(1)  # it has begun to answer, and cannot end
+        threads = threads_of(server)
+        stopper = threading.Thread(target=server.stop, args=(0.5,))
+        stopper.start()
+        stopper.join(2.0)
+        late = stopper.is_alive()
+        stopper.join(TIMEOUT_S)
+        assert not late, "the time-out counts for each connection, not for all"
+        assert not any(one.is_alive() for one in threads)
+
+
+def test_stop_while_a_client_is_accepted() -> None:
+    """A client that is accepted just while stop() runs does not stay behind."""
+    servers: list[Server] = []
+    made: list[Echo] = []
+
+    def talk(sock: socket.socket) -> Echo:
+        stopper = threading.Thread(target=servers[0].stop)
+        stopper.start()
+        stopper.join(TIMEOUT_S)
+        made.append(Echo())
+        return made[-1]
+
+    server = Server(("127.0.0.1", 0), talk)
+    servers.append(server)
+    accepting = threading.Thread(target=server.serve)
+    accepting.start()
+    with connect(server) as one:
+        accepting.join(TIMEOUT_S)
+        assert not accepting.is_alive() and made
+        one.settimeout(1.0)
+        try:
+            assert one.recv(1) == b""
+        except ConnectionResetError:
+            pass
+        except TimeoutError:
+            pytest.fail("the connection is served after stop()")
+
+
+def test_stop_twice() -> None:
+    """stop() again does nothing."""
+    with serving() as server:
+        server.stop()
+        server.stop()
+
+
+def test_stop_without_serve() -> None:
+    """A server that never accepted can be stopped; its port is free then."""
+    server = Server(("127.0.0.1", 0), lambda sock: Echo())
+    server.stop()
+    Server(server.address, lambda sock: Echo()).stop()
+
+
+def test_serve_after_stop_returns() -> None:
+    """serve() of a server that was stopped returns at once."""
+    server = Server(("127.0.0.1", 0), lambda sock: Echo())
+    server.stop()
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    thread.join(TIMEOUT_S)
+    assert not thread.is_alive()
+
+
+def descriptors() -> int:
+    """Open descriptors of this process."""
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+
+def test_fifty_servers_leave_nothing_behind() -> None:
+    """Started and stopped fifty times, with clients in every state, it leaves no thread and no socket."""
+
+    def once() -> None:
+        with serving() as server, connect(server) as idle, connect(server) as half, connect(server) as gone:
+            for one in (idle, half, gone):
+                say(one, b"x")
+            threads = threads_of(server)
+            gone.close()
+        for thread in threads:
+            thread.join(TIMEOUT_S)
+
+    once()
+    threads, open_ = threading.active_count(), descriptors()
+    for _ in range(50):
+        once()
+    assert (threading.active_count(), descriptors()) == (threads, open_)
+
+
+def test_clients_that_never_read_leave_nothing_behind() -> None:
+    """The same with a client whose answer could not be sent."""
+
+    def once() -> None:
+        with serving(lambda sock: Flood()) as server, connect(server) as one:
+            one.sendall(b"x")
+            assert one.recv(1)
+            server.stop(timeout_s=0.01)
+
+    once()
+    threads, open_ = threading.active_count(), descriptors()
+    for _ in range(5):
+        once()
+    assert (threading.active_count(), descriptors()) == (threads, open_)
+
+
+def test_one_hundred_at_once() -> None:
+    """A hundred clients at once are all answered."""
+    with ExitStack() as stack:
+        server = stack.enter_context(serving())
+        clients = [stack.enter_context(connect(server)) for _ in range(100)]
+        for at, one in enumerate(clients):
+            one.sendall(b"%03d" % at)
+        for at, one in enumerate(clients):
+            assert one.recv(100) == b"%03d" % at
+        assert len(server.connections()) == 100
