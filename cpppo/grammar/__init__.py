@@ -4,7 +4,8 @@ from cpppo.grammar.artifacts import mapped, memo
 from cpppo.grammar.code import Reject
 from cpppo.grammar.expr import attr, field
 from cpppo.grammar.message import Message, Struct, framer, prefix
-from cpppo.grammar.nodes import Node, Scalar, const, drop, octets, payload, text
+from cpppo.grammar.node import Node
+from cpppo.grammar.nodes import Scalar, const, drop, octets, payload, text
 from cpppo.grammar.parse import REJECTS
 from cpppo.grammar.produce import UNPRODUCIBLE
 from cpppo.grammar.records import Record

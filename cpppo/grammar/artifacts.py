@@ -7,16 +7,16 @@ Must not know any protocol.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from cpppo.automata import state
 from cpppo.errors import GrammarError
 from cpppo.grammar import stepping
-from cpppo.grammar.expr import Expr
-from cpppo.grammar.nodes import Node
+from cpppo.grammar.node import Node, valued
 from cpppo.grammar.parse import ParseCode, parser
 from cpppo.grammar.produce import ProduceCode, producer
+from cpppo.grammar.shapes import Guarded
 
 __all__ = ["MEMO_ENTRIES", "MEMO_OCTETS", "Mapped", "Memo", "mapped", "memo"]
 
@@ -26,6 +26,14 @@ T = TypeVar("T")
 MEMO_ENTRIES, MEMO_OCTETS = 4096, 64
 
 
+def deep(node: Node[Any]) -> Iterator[Node[Any]]:
+    """All nodes inside one, those of inner messages too."""
+    for one in node.every():
+        yield one
+        for _, part in getattr(one, "fields", ()):
+            yield from deep(part)
+
+
 class Mapped(Node[Any]):
     """An artifact made of another node's artifact; ``parts``: the attribute that holds the latter, None: itself."""
 
@@ -33,15 +41,13 @@ class Mapped(Node[Any]):
         super().__init__()
         self.node, self.build, self.parts = node, build, parts
         self.fixed, self.minimum, self.granularity = node.fixed, node.minimum, node.granularity
+        self.fills = node.fills
 
     def label(self) -> str:
         return getattr(self.build, "__name__", self.node.label())
 
-    def refs(self) -> tuple[Expr, ...]:
-        return self.node.refs()
-
-    def derives(self) -> Expr | None:
-        return self.node.derives()
+    def inner(self) -> tuple[Node[Any], ...]:
+        return (self.node,)
 
     def step(self, name: str | None, after: state | None) -> state:
         return stepping.converted(name, self.node.step(None, None), self.build, after)
@@ -68,7 +74,9 @@ class Memo(Node[T]):
         if node.refs():
             raise GrammarError(f"memo({node.label()}): what depends on other fields cannot be remembered by its octets")
         self.node, self.granularity = node, granularity
-        self.minimum = node.minimum
+        self.minimum, self.fills = node.minimum, node.fills
+        if any(isinstance(one, Guarded) for one in deep(node)):
+            raise GrammarError(f"memo({node.label()}): places in the octets at hand cannot be remembered")
         self.known: dict[bytes, T] = {}
 
     def label(self) -> str:
@@ -106,11 +114,11 @@ class Memo(Node[T]):
         c.octets(octets)
 
 
-def mapped(node: Node[Any], build: Callable[[Any], T], parts: str | None = None) -> Node[T]:
+def mapped(node: Any, build: Callable[[Any], T], parts: str | None = None) -> Node[T]:
     """The artifact ``build(artifact of node)``; to produce, its attribute ``parts`` (None: itself) undoes it."""
-    return Mapped(node, build, parts)
+    return Mapped(valued(node), build, parts)
 
 
-def memo(node: Node[T], remember: Callable[[T, bytes], None], granularity: int = 1) -> Node[T]:
+def memo(node: Any, remember: Callable[[T, bytes], None], granularity: int = 1) -> Node[T]:
     """A node whose immutable artifacts are remembered by their octets; ``remember`` sets an artifact's ``octets``."""
-    return Memo(node, granularity, remember)
+    return Memo(valued(node), granularity, remember)

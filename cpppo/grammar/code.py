@@ -7,6 +7,7 @@ Must not know what the code it carries does.
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import linecache
 import os
@@ -39,7 +40,7 @@ class Code:
         self.lines = [f"def {self.name}({arguments}):"]
         self.depth = 1
         self.namespace: dict[str, Any] = {"Reject": Reject}
-        self._used = set(arguments.replace(",", " ").split()) | {self.name, "Reject"}
+        self._used = {*arguments.replace(",", " ").split(), self.name, "Reject", *dir(builtins)}
 
     def line(self, text: str) -> None:
         """Append one line at the current indentation."""

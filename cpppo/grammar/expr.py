@@ -38,6 +38,10 @@ class Expr:
         """Whether it may be below zero for a field that is not."""
         return False
 
+    def names(self) -> tuple[str, ...]:
+        """The fields it reads."""
+        return ()
+
     def __mul__(self, other: int) -> Expr:
         return Operation("*", self, as_expr(other))
 
@@ -48,10 +52,10 @@ class Expr:
         return Operation("-", self, as_expr(other))
 
     def __mod__(self, other: int) -> Expr:
-        return Operation("%", self, as_expr(other))
+        return Operation("%", self, _divisor(other))
 
     def __floordiv__(self, other: int) -> Expr:
-        return Operation("//", self, as_expr(other))
+        return Operation("//", self, _divisor(other))
 
 
 class Literal(Expr):
@@ -86,6 +90,9 @@ class Ref(Expr):
     def value(self, values: Mapping[str, Any]) -> Any:
         return values[self.name]
 
+    def names(self) -> tuple[str, ...]:
+        return (self.name,)
+
     def solve(self) -> tuple[str, int, int]:
         return self.name, 1, 0
 
@@ -106,6 +113,9 @@ class Attribute(Expr):
 
     def value(self, values: Mapping[str, Any]) -> Any:
         return getattr(self.of.value(values), self.name)
+
+    def names(self) -> tuple[str, ...]:
+        return self.of.names()
 
     def __repr__(self) -> str:
         return f"{self.of!r}.{self.name}"
@@ -132,6 +142,9 @@ class Operation(Expr):
             return left - right
         return left % right if self.operator == "%" else left // right
 
+    def names(self) -> tuple[str, ...]:
+        return (*self.left.names(), *self.right.names())
+
     def solve(self) -> tuple[str, int, int]:
         if not isinstance(self.right, Literal) or self.operator not in "*+-" or not self.right.number:
             return super().solve()
@@ -156,6 +169,12 @@ def as_expr(value: Any) -> Expr:
     if isinstance(value, int):
         return Literal(value)
     _refuse(value)
+
+
+def _divisor(value: Any) -> Expr:
+    if not isinstance(value, int) or value <= 0:
+        raise GrammarError(f"{value!r} cannot divide a length: use a number above zero")
+    return Literal(value)
 
 
 def attr(field: Any, name: str) -> Expr:

@@ -14,9 +14,11 @@ from typing import Any, ClassVar, TypeVar
 from cpppo.automata import dfa, state
 from cpppo.errors import GrammarError, LocalProtocolError
 from cpppo.grammar import stepping
+from cpppo.grammar.check import derived_fields
 from cpppo.grammar.code import Code, field_name
 from cpppo.grammar.expr import Expr, Ref
-from cpppo.grammar.nodes import Const, Node, Scalar, Within, as_node
+from cpppo.grammar.node import Node, Within, as_node
+from cpppo.grammar.nodes import Const
 from cpppo.grammar.parse import REJECTS, ParseCode, parser
 from cpppo.grammar.produce import UNPRODUCIBLE, ProduceCode, producer
 from cpppo.grammar.records import Record
@@ -64,6 +66,10 @@ class MessageMeta(type):
     def __init__(cls, name: str, bases: tuple[type, ...], body: dict[str, Any], **kwds: Any) -> None:
         super().__init__(name, bases, body)
 
+    def __rtruediv__(cls, name: str) -> tuple[str, Any]:
+        """``'identity'/Identity``: a named field, for the operator form."""
+        return name, cls
+
 
 def _declare(
     mcs: type[MessageMeta],
@@ -81,7 +87,7 @@ def _declare(
         body.pop(field, None)
         if any(hasattr(base, field) for base in bases):
             raise GrammarError(f"{name}.{field}: the name is taken by a method of every message; choose another")
-    derived = _derived(name, fields)
+    derived = derived_fields(name, fields)
     stored = [(field, node) for field, node in fields if node.stored and field not in derived]
     slots = () if inherited else tuple(field_name(field) for field, _ in stored)
     body["__slots__"] = slots
@@ -101,34 +107,6 @@ def _declare(
     if not inherited:
         cls._node_ = MessageNode(name, fields, derived, record or cls)
     return cls
-
-
-def _derived(message: str, fields: list[tuple[str, Node[Any]]]) -> frozenset[str]:
-    """Names of the fields that producing derives; checks every reference on the way."""
-    before: dict[str, Node[Any]] = {}
-    derived: dict[str, str] = {}
-    for field, node in fields:
-        for expr in node.refs():
-            for name in _names(expr):
-                if name not in before:
-                    raise GrammarError(f"{message}.{field} refers to {name!r}, which is not declared before it")
-        expr = node.derives()  # type: ignore[assignment]
-        if expr is not None:
-            name = expr.solve()[0]
-            if name in derived:
-                raise GrammarError(f"{message}.{name} would be derived from both {derived[name]} and {field}")
-            if not isinstance(before[name], Scalar) or isinstance(before[name], Const):
-                raise GrammarError(f"{message}.{name} is a length or count, so it must be a scalar")
-            derived[name] = field
-        before[field] = node
-    return frozenset(derived)
-
-
-def _names(expr: Expr) -> list[str]:
-    if isinstance(expr, Ref):
-        return [expr.name]
-    parts = [getattr(expr, part, None) for part in ("left", "right", "of")]
-    return [name for part in parts if isinstance(part, Expr) for name in _names(part)]
 
 
 def _refuse_change(self: Any, name: str, value: Any) -> None:
@@ -151,6 +129,7 @@ class MessageNode(Node[Any]):
         sizes = [node.fixed for _, node in fields]
         self.fixed = None if None in sizes else sum(size for size in sizes if size is not None)
         self.granularity = self.fixed or 1
+        self.fills = bool(fields) and fields[-1][1].fills
         self.declared = {field_name(field): field for field, _ in fields}
 
     def label(self) -> str:
@@ -166,7 +145,7 @@ class MessageNode(Node[Any]):
     def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
         target = target or c.var("record")
         scope = {field: c.var(field) for field, _ in self.fields}
-        used = {name for _, node in self.fields for expr in node.refs() for name in _names(expr)}
+        used = {name for _, node in self.fields for expr in node.refs() for name in expr.names()}
         c.scopes.append(scope)
         for number, (field, node) in enumerate(self.fields, 1):
             wanted = field in used or field_name(field) in self.record._fields_
@@ -187,8 +166,12 @@ class MessageNode(Node[Any]):
     def emit_produce(self, c: ProduceCode, source: str) -> None:
         source = c.local(source, "record")
         scope = {
-            field: c.var(field) if field in self.derived else f"{source}.{field_name(field)}"
-            for field, _ in self.fields
+            field: c.var(field)
+            if field in self.derived
+            else repr(node.value)
+            if isinstance(node, Const)
+            else f"{source}.{field_name(field)}"
+            for field, node in self.fields
         }
         c.scopes.append(scope)
         for field, node in self.fields:
@@ -303,7 +286,7 @@ def blame(record: Message, exc: Exception) -> LocalProtocolError:
                 return LocalProtocolError(
                     inner.reason, f"{type(record).__name__}.{field}.{inner.path.partition('.')[2]}"
                 )
-        elif not node.refs() and node.derives() is None:
+        elif not node.refs() and not node.derives():
             try:
                 producer(node)(value)
             except UNPRODUCIBLE as inner_exc:

@@ -1,176 +1,38 @@
-"""The leaves of a grammar: scalars, octets, text, constants and reserved octets; and the limit on any node.
+"""The leaves of a grammar: scalars, octets, text, constants and reserved octets.
 
 Owns: for each, the stepped machine (``step``), the compiled parser (``emit_parse``) and the compiled producer
 (``emit_produce``), side by side.  Rule: whoever adds a node writes all three, in the same class.
-Must not know any protocol; composites live in shapes.py.
+Must not know any protocol; composites live in shapes.py and repeats.py.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import Any, TypeVar
 
 from cpppo.automata import state
-from cpppo.errors import GrammarError
 from cpppo.grammar import stepping
-from cpppo.grammar.code import Lazy
 from cpppo.grammar.expr import Expr, as_expr
+from cpppo.grammar.node import Node, amount, as_node
 from cpppo.grammar.parse import ParseCode
 from cpppo.grammar.produce import ProduceCode, producer
 
 __all__ = [
     "Const",
     "Drop",
-    "Node",
     "Octets",
     "Payload",
     "Scalar",
     "Text",
-    "Within",
-    "as_node",
     "const",
     "drop",
     "octets",
-    "part",
     "payload",
     "text",
-    "valued",
 ]
 
 T = TypeVar("T")
 S = TypeVar("S")
-
-
-class Node(Generic[T]):
-    """A part of a message whose artifact is a T.
-
-    ``fixed``: its size in octets if it is always the same; ``minimum``: the least it can have;
-    ``granularity``: produced sizes are multiples of it; ``stored``: whether a record keeps its value;
-    ``default``: what a record constructor assumes.
-    """
-
-    fixed: int | None = None
-    minimum: int = 0
-    granularity: int = 1
-    stored: bool = True
-    default: Any = None
-
-    def __init__(self) -> None:
-        self._compiled: dict[Any, Lazy] = {}
-
-    def label(self) -> str:
-        """A word for tables and generated names."""
-        return type(self).__name__.lower()
-
-    def refs(self) -> tuple[Expr, ...]:
-        """Expressions that read earlier fields of the same message, those of inner nodes included."""
-        return ()
-
-    def derives(self) -> Expr | None:
-        """The expression whose field this node's produced size or count determines."""
-        return None
-
-    def within(self, length: Expr | Node[int] | int) -> Node[T]:
-        """This, limited to (and filling) ``length`` octets; when producing, the length is derived."""
-        return Within(self, as_expr(length))
-
-    def step(self, name: str | None, after: state | None) -> state:
-        """The entry state of a machine for this; it delivers under ``name`` and goes on to ``after`` (None: done)."""
-        raise NotImplementedError(type(self).__name__)
-
-    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
-        """Emit code that parses this into the local variable ``target``."""
-        raise NotImplementedError(type(self).__name__)
-
-    def emit_produce(self, c: ProduceCode, source: str) -> None:
-        """Emit code that produces the octets of the value of ``source``."""
-        raise NotImplementedError(type(self).__name__)
-
-    def __truediv__(self, other: Any) -> Any:
-        return NotImplemented
-
-    def __rtruediv__(self, name: str) -> tuple[str, Node[T]]:
-        """``'interface'/UDINT``: a named field, for the operator form."""
-        return name, self
-
-    if TYPE_CHECKING:
-        # In a message body a field's name stands for a reference to it; a record's attribute is a T.
-        @overload
-        def __get__(self, record: None, owner: type) -> Node[T]: ...
-        @overload
-        def __get__(self, record: object, owner: type) -> T: ...
-        def __get__(self, record: object | None, owner: type) -> Node[T] | T: ...
-        def __mul__(self, other: int) -> Expr: ...
-        def __add__(self, other: int) -> Expr: ...
-        def __sub__(self, other: int) -> Expr: ...
-        def __mod__(self, other: int) -> Expr: ...
-        def __floordiv__(self, other: int) -> Expr: ...
-
-
-def as_node(value: Any) -> Node[Any]:
-    """A node from a node or a message class."""
-    node = value if isinstance(value, Node) else getattr(value, "_node_", None)
-    if not isinstance(node, Node):
-        raise GrammarError(f"{value!r} is neither a node nor a message; use one, eg. UINT or octets(4)")
-    return node
-
-
-def valued(value: Any) -> Node[Any]:
-    """A node (or message class) that has an artifact; drop() and const() have none outside a message body."""
-    node = as_node(value)
-    if not node.stored:
-        raise GrammarError(f"{node.label()}: reserved octets and constants are fields of a message, they have no value")
-    return node
-
-
-def part(value: Any) -> Node[Any]:
-    """A node that can be repeated or chosen: its produced size or count must not determine an outer field."""
-    node = valued(value)
-    if node.derives() is not None:
-        raise GrammarError(f"{node.label()} gives {node.derives()!r} its value, so it cannot be repeated or chosen")
-    return node
-
-
-class Within(Node[T]):
-    """A node that fills exactly as many octets as an earlier field says."""
-
-    def __init__(self, node: Node[T], length: Expr) -> None:
-        super().__init__()
-        self.node, self.length = node, length
-        self.default = node.default
-
-    def label(self) -> str:
-        return self.node.label()
-
-    def refs(self) -> tuple[Expr, ...]:
-        return (self.length, *self.node.refs())
-
-    def derives(self) -> Expr | None:
-        return None if hasattr(self.length, "number") else self.length
-
-    def step(self, name: str | None, after: state | None) -> state:
-        return stepping.limited(name, self.node.step(name, None), self.length, after)
-
-    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
-        c.flush()
-        saved, end = c.end, c.var("end")
-        c.line(f"{end} = {c.at()} + {self.length.code(c.scope)}")
-        c.reject_if(f"{end} {'!=' if delimited else '>'} {saved}")
-        if self.length.negative:
-            c.reject_if(f"{end} < {c.at()}")
-        c.end = end
-        self.node.emit_parse(c, target, True)
-        c.end = saved
-        c.move(end)
-
-    def emit_produce(self, c: ProduceCode, source: str) -> None:
-        mark = len(c.pieces)
-        self.node.emit_produce(c, source)
-        length = c.length(c.pieces[mark:])
-        if hasattr(self.length, "number"):
-            c.line(f"if {length} != {self.length.number}: raise ValueError('expected {self.length.number} octets')")
-        else:
-            c.derive(self.length, length, self.node.granularity)
 
 
 class Scalar(Node[T]):
@@ -223,7 +85,7 @@ class Scalar(Node[T]):
 
     def emit_produce(self, c: ProduceCode, source: str) -> None:
         if self.big and self.size > 1:
-            c.octets(c.local(f"{c.const(self._struct.pack, 'pack')}({source})", "raw"))
+            c.fixed(f"{self.size}s", self.size, f"{c.const(self._struct.pack, 'pack')}({source})")
         else:
             c.fixed(self.code, self.size, source)
 
@@ -247,15 +109,17 @@ class Const(Scalar[T]):
         return stepping.chain(name, self.size, check, after)
 
     def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
-        if self.big and self.size > 1:
-            raw = c.var("raw")
-            c.fixed(f"{self.size}s", self.size, raw, f"{raw} != {self.produce(self.value)!r}")
+        big = self.big and self.size > 1
+        if target is None and self.size == 1 and c.known is not None and self.produce(self.value)[0] == c.known:
+            c.fixed(self.code, self.size, None)  # looked at already
         else:
-            known = self.size == 1 and c.known is not None and self.produce(self.value)[0] == c.known
-            found = None if known else c.var("found")
-            c.fixed(self.code, self.size, found, None if known else f"{found} != {self.value!r}")
-        if delimited:
-            c.flush(True)
+            found = c.var("found") if big or target is None else target
+            expected = self.produce(self.value) if big else self.value
+            c.fixed(f"{self.size}s" if big else self.code, self.size, found, f"{found} != {expected!r}")
+        if delimited or (big and target):
+            c.flush(delimited)
+        if big and target:
+            c.line(f"{target} = {self.value!r}")
 
     def emit_produce(self, c: ProduceCode, source: str) -> None:
         super().emit_produce(c, repr(self.value))
@@ -272,14 +136,11 @@ class Drop(Node[None]):
 
     def __init__(self, count: Expr) -> None:
         super().__init__()
-        self.count = count
-        number = getattr(count, "number", None)
-        if number is not None and number < 0:
-            raise GrammarError(f"drop({number}): a number of octets is not negative")
-        self.fixed = number
-        self.minimum = number or 0
+        self.count = amount(count)
+        self.fixed = getattr(count, "number", None)
+        self.minimum = self.fixed or 0
 
-    def refs(self) -> tuple[Expr, ...]:
+    def amounts(self) -> tuple[Expr, ...]:
         return (self.count,)
 
     def step(self, name: str | None, after: state | None) -> state:
@@ -312,6 +173,13 @@ class Drop(Node[None]):
             c.octets(c.local(zeros, "pad"))
 
 
+def _as_octets(value: Any) -> bytes:
+    """The octets of another kind of buffer."""
+    if not isinstance(value, (bytes, bytearray, memoryview)):
+        raise TypeError(f"octets are expected, not {value!r}")
+    return bytes(value)
+
+
 class Octets(Node[Any]):
     """Octets as they are: a fixed number, a number given by an earlier field, or the rest of the limit (None)."""
 
@@ -320,16 +188,17 @@ class Octets(Node[Any]):
 
     def __init__(self, count: Expr | None) -> None:
         super().__init__()
-        self.count = count
+        self.count = None if count is None else amount(count)
         self.fixed = getattr(count, "number", None)
-        self.minimum = self.granularity = self.fixed or 0
-        self.granularity = self.granularity or 1
+        self.minimum = self.fixed or 0
+        self.granularity = self.fixed or 1
+        self.fills = count is None
 
-    def refs(self) -> tuple[Expr, ...]:
+    def amounts(self) -> tuple[Expr, ...]:
         return () if self.count is None else (self.count,)
 
-    def derives(self) -> Expr | None:
-        return self.count if self.fixed is None else None
+    def determines(self) -> tuple[Expr, ...]:
+        return () if self.count is None or self.fixed is not None else (self.count,)
 
     def value(self, octets: bytes | bytearray) -> Any:
         """The artifact made of the octets."""
@@ -363,7 +232,9 @@ class Octets(Node[Any]):
         """Emit what makes the artifact of a local variable that holds octets."""
 
     def _encoded(self, c: ProduceCode, source: str) -> str:
-        return c.local(source, "octets")
+        source, octets = c.local(source, "octets"), c.var("octets")
+        c.line(f"{octets} = {source} if {source}.__class__ is bytes else {c.const(_as_octets, 'as_octets')}({source})")
+        return octets
 
     def emit_produce(self, c: ProduceCode, source: str) -> None:
         octets = self._encoded(c, source)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from cpppo.errors import LocalProtocolError
 from cpppo.grammar.code import Code
 from cpppo.indexing import leaves, resolve
 
@@ -38,11 +37,7 @@ class Record:
         if not cls._fields_:
             code.line("pass")
         cls.__init__ = code.compile()  # type: ignore[method-assign]
-        try:
-            cls.__init__(self, *args, **kwds)
-        except TypeError as exc:
-            known = ", ".join(cls._fields_) or "none"
-            raise LocalProtocolError(f"{exc}; the fields of {cls.__name__} are: {known}", cls.__name__) from None
+        cls.__init__(self, *args, **kwds)
 
     _frozen_: ClassVar[bool] = False
 

@@ -15,7 +15,8 @@ from cpppo.automata import state
 from cpppo.errors import GrammarError
 from cpppo.grammar import stepping
 from cpppo.grammar.expr import Expr, as_expr
-from cpppo.grammar.nodes import Node, Scalar, part
+from cpppo.grammar.node import Node, amount, part
+from cpppo.grammar.nodes import Scalar
 from cpppo.grammar.parse import ParseCode
 from cpppo.grammar.produce import ProduceCode
 
@@ -48,7 +49,11 @@ class Vector(Node[list[T]]):
 
     def __init__(self, node: Node[T], count: Expr) -> None:
         super().__init__()
-        self.node, self.count = node, count
+        self.node, self.count = node, amount(count)
+        if node.fills:
+            raise GrammarError(f"vector({node.label()}): the first item would take all that is left")
+        if count.names() and not node.minimum:
+            raise GrammarError(f"vector({node.label()}): a peer could ask for any number of items that have no octets")
         self.number: int | None = getattr(count, "number", None)
         self.fixed = self.number * node.fixed if self.number is not None and node.fixed is not None else None
         self.minimum = (self.number or 0) * node.minimum
@@ -58,11 +63,14 @@ class Vector(Node[list[T]]):
     def label(self) -> str:
         return f"{self.node.label()}_vector"
 
-    def refs(self) -> tuple[Expr, ...]:
-        return (self.count, *self.node.refs())
+    def inner(self) -> tuple[Node[Any], ...]:
+        return (self.node,)
 
-    def derives(self) -> Expr | None:
-        return self.count if self.number is None else None
+    def amounts(self) -> tuple[Expr, ...]:
+        return (self.count,)
+
+    def determines(self) -> tuple[Expr, ...]:
+        return (self.count,) if self.number is None else ()
 
     def step(self, name: str | None, after: state | None) -> state:
         return stepping.repeated(name, self.node, self.count, after)
@@ -100,10 +108,14 @@ class Vector(Node[list[T]]):
 class Rest(Node[list[T]]):
     """A repetition that fills the rest of the limit."""
 
+    fills = True
+
     def __init__(self, node: Node[T]) -> None:
         super().__init__()
         if node.minimum < 1:
             raise GrammarError(f"rest({node.label()}): the repeated part may consume nothing, so it would never end")
+        if node.fills:
+            raise GrammarError(f"rest({node.label()}): the first item would take all that is left")
         self.node = node
         self.granularity = node.granularity
         self.default = ()
@@ -111,8 +123,8 @@ class Rest(Node[list[T]]):
     def label(self) -> str:
         return f"{self.node.label()}_rest"
 
-    def refs(self) -> tuple[Expr, ...]:
-        return self.node.refs()
+    def inner(self) -> tuple[Node[Any], ...]:
+        return (self.node,)
 
     def step(self, name: str | None, after: state | None) -> state:
         return stepping.repeated(name, self.node, None, after)
@@ -163,25 +175,25 @@ class Offsets(Node[list[T]]):
     Offsets must not decrease nor leave the limit; each item extends to the next one's offset, the last to the end.
     """
 
-    minimum = 2
+    fills = True
 
     def __init__(self, node: Node[T], word: Scalar[int]) -> None:
         super().__init__()
         self.node, self.word = node, word
+        self.minimum = word.size
+        self._words = _structs((">" if word.big else "<") + "%d" + word.code)
         self.default = ()
 
     def label(self) -> str:
         return f"{self.node.label()}_offsets"
 
-    def refs(self) -> tuple[Expr, ...]:
-        return self.node.refs()
+    def inner(self) -> tuple[Node[Any], ...]:
+        return (self.node,)
 
     def step(self, name: str | None, after: state | None) -> state:
         return stepping.offset_table(name, self.node, self.word, after)
 
     def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
-        if not delimited:
-            raise GrammarError(f"{self.label()} fills its limit, so nothing can follow it")
         c.flush()
         size, target = self.word.size, target or c.var("items")
         base, count, table = c.var("base"), c.var("count"), c.var("offsets")
@@ -191,10 +203,10 @@ class Offsets(Node[list[T]]):
         self.word.emit_parse(c, count, False)
         c.flush()
         c.reject_if(f"{count} * {size + self.node.minimum} > {c.end} - {base} - {size}")
-        structs = c.const(_structs("<%d" + self.word.code), "structs")
+        structs = c.const(self._words, "structs")
         c.line(f"{table} = list({structs}[{count}].unpack_from(o, {base} + {size}))")
         c.line(f"{table}.append({c.end} - {base})")
-        c.reject_if(f"{table}[0] < {size} + {count} * {size}" if size else "False")
+        c.reject_if(f"{table}[0] < {size} + {count} * {size}")
         c.reject_if(f"not {count} and {table}[0] != {size}")
         c.line(f"{target} = []")
         c.line(f"{start} = {table}[0]")
@@ -218,7 +230,7 @@ class Offsets(Node[list[T]]):
             self.node.emit_produce(c, item)
             c.line(f"{item} = {c.joined(pieces)}")
             c.line(f"{table}.append({at}); {parts}.append({item}); {at} += len({item})")
-        structs = c.const(_structs("<%d" + self.word.code), "structs")
+        structs = c.const(self._words, "structs")
         c.line(f"{octets} = {structs}[len({table}) + 1].pack(len({table}), *{table}) + b''.join({parts})")
         c.octets(octets)
 

@@ -16,7 +16,8 @@ from cpppo.errors import GrammarError
 from cpppo.grammar import stepping
 from cpppo.grammar.code import Reject
 from cpppo.grammar.expr import Expr, as_expr
-from cpppo.grammar.nodes import Node, Octets, Scalar, part, valued
+from cpppo.grammar.node import Node, part, valued
+from cpppo.grammar.nodes import Octets, Scalar
 from cpppo.grammar.parse import REJECTS, ParseCode, parser
 from cpppo.grammar.produce import ProduceCode, producer
 
@@ -61,9 +62,13 @@ class Switch(Node[Any]):
         self.minimum = min(node.minimum for node in nodes)
         self.fixed = nodes[0].fixed if len({node.fixed for node in nodes}) == 1 else None
 
-    def refs(self) -> tuple[Expr, ...]:
-        others = [self.other] if self.other else []
-        return (self.key, *(expr for node in [*self.cases.values(), *others] for expr in node.refs()))
+        self.fills = any(node.fills for node in nodes)
+
+    def inner(self) -> tuple[Node[Any], ...]:
+        return (*self.cases.values(), *([self.other] if self.other else []))
+
+    def keys(self) -> tuple[Expr, ...]:
+        return (self.key,)
 
     def _inline(self) -> list[Any]:
         """Keys tested before the table: the likely ones, and those whose cases cannot or need not be called."""
@@ -190,6 +195,7 @@ class Peek(Node[Any]):
                 raise GrammarError(f"peek(): {node.label()} may consume nothing, but must consume the octet looked at")
             if node.refs():
                 raise GrammarError(f"peek(): {node.label()} reads outer fields; put it in a switch")
+        self.fills = any(node.fills for node in self.cases.values())
         unknown = [octet for octet in (*self.cases, *self.likely) if octet not in range(256)]
         unknown += [octet for octet in self.likely if octet not in self.cases]
         if unknown:
@@ -313,6 +319,8 @@ class Malformed:
 class Guarded(Node[T]):
     """A delimited node that fails alone: its artifact is Malformed where its octets do not follow its grammar."""
 
+    fills = True
+
     def __init__(self, node: Node[T]) -> None:
         super().__init__()
         self.node = node
@@ -321,18 +329,13 @@ class Guarded(Node[T]):
     def label(self) -> str:
         return self.node.label()
 
-    def refs(self) -> tuple[Expr, ...]:
-        return self.node.refs()
-
-    def derives(self) -> Expr | None:
-        return self.node.derives()
+    def inner(self) -> tuple[Node[Any], ...]:
+        return (self.node,)
 
     def step(self, name: str | None, after: state | None) -> state:
         return stepping.guarded(name, self.node.step(name, None), Malformed, after)
 
     def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
-        if not delimited:
-            raise GrammarError(f"guarded({self.label()}) needs a limit: use it within one")
         c.flush()
         target, start = target or c.var("_"), c.at()
         with c.block("try:"):

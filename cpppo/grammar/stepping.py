@@ -49,7 +49,7 @@ class Builder:
         self.top: Any = []
         self.values: dict[str, Any] = {}
         self.stack: list[tuple[str | None, Any, dict[str, Any]]] = []
-        self.marks: list[tuple[int, int]] = []
+        self.marks: list[tuple[int, int, int]] = []
 
     def put(self, name: str | None, value: Any) -> None:
         """Deliver a value: under its name in a message, else as the next of a list."""
@@ -85,7 +85,7 @@ class Builder:
             words += f".{name}" if name else ""
             words += f"[{len(top)}]" if type(top) is list and name else ""
         if last and type(self.top) is dict:
-            words += f".{last}"
+            words += f".{last.partition('+')[0].rstrip('*')}"
         return words.lstrip(".")
 
 
@@ -199,8 +199,7 @@ class Table(Composite):
     def enter(self, data: Any, sent: int, ending: int | None) -> None:
         if ending is None:
             raise Mismatch("a table of offsets needs a limit, the last item extends to it")
-        super().enter(data, sent, ending)
-        data.values["size"] = ending - sent
+        data.open(self.field, {**data.values, "#size": ending - sent})
 
 
 class Guard(dfa):
@@ -213,7 +212,8 @@ class Guard(dfa):
         self.skipped = _many(state_drop("skip", terminal=True))
 
     def enter(self, data: Any, sent: int, ending: int | None) -> None:
-        data.marks.append((len(data.stack), sent))
+        top = data.top
+        data.marks.append((len(data.stack), len(top) if type(top) is list else 0, sent))
 
     def leave(self, data: Any, sent: int, ending: int | None) -> None:
         data.marks.pop()
@@ -221,8 +221,10 @@ class Guard(dfa):
     def recover(self, exc: Exception, data: Any, sent: int, ending: int | None) -> state | None:
         if ending is None:
             return None
-        depth, start = data.marks[-1]
+        depth, delivered, start = data.marks[-1]
         data.cut(depth)
+        if type(data.top) is list:
+            del data.top[delivered:]
         data.put(self.field, self.malformed(start, ending))
         return self.skipped
 
@@ -287,7 +289,7 @@ def chain(
 ) -> state:
     """``size`` octets, one state each; ``convert`` makes the value delivered of them (None: dropped)."""
     label = label or field or "octet"
-    names = [f"{label}[{number}]" if size > 1 else label for number in range(size)]
+    names = [f"{label}+{number}" if size > 1 else label for number in range(size)]
     done = after is None
     states: list[state]
     if convert is None:
@@ -345,38 +347,38 @@ def offset_table(field: str | None, node: Steps, word: Any, after: state | None)
     size = word.size
 
     def counted(data: Any, sent: int, ending: int | None) -> None:
-        count, total = data.values["count"], data.values["size"]
+        count, total = data.values["#count"], data.values["#size"]
         if count * (size + node.minimum) > total - size:
             raise Mismatch(f"{count} offsets and items do not fit in the {total - size} octets left")
 
     def monotonic(data: Any, sent: int, ending: int | None) -> None:
         values = data.values
-        values["edges"] = edges = [*values["offset"], values["size"]]
-        head = size + size * values["count"]
-        values["gap"] = edges[0] - head
-        if edges[0] < head or (edges[0] != head and not values["count"]):
+        values["#edges"] = edges = [*values["#offset"], values["#size"]]
+        head = size + size * values["#count"]
+        values["#gap"] = edges[0] - head
+        if edges[0] < head or (edges[0] != head and not values["#count"]):
             raise Mismatch(f"the items start at {edges[0]}, but their table ends at {head}")
         for one, following in zip(edges, edges[1:], strict=False):
-            if following < one or following > values["size"]:
-                raise Mismatch(f"offset {following} after {one} does not lie in the {values['size']} octets there are")
+            if following < one or following > values["#size"]:
+                raise Mismatch(f"offset {following} after {one} does not lie in the {values['#size']} octets there are")
 
     def extent(source: Any, machine: Any, path: Any, data: Any) -> int:
-        edges, number = data.values["edges"], len(data.top)
+        edges, number = data.values["#edges"], len(data.top)
         length: int = edges[number + 1] - edges[number]
         return length
 
     item = dfa("item", initial=node.step(None, None), limit=extent, exact=True, terminal=True)
-    items = Counted("item", "item", Ref("count"), 0, item)
-    gap = span(None, Ref("gap"), None, items, label="gap")
+    items = Counted("item", "#item", Ref("#count"), 0, item)
+    gap = span(None, Ref("#gap"), None, items, label="gap")
     check = Check("offsets", monotonic)
     linked(check, gap)
-    offsets = Counted("offset", "offset", Ref("count"), size, chain(None, size, word.unpack, None, label="offset"))
+    offsets = Counted("offset", "#offset", Ref("#count"), size, chain(None, size, word.unpack, None, label="offset"))
     linked(offsets, check)
     fits = Check("count", counted)
     linked(fits, offsets)
-    initial = word.step("count", fits)
+    initial = chain("#count", size, word.unpack, fits, label="count")
     return linked(
-        Table(field or "table", field, dict, lambda values: values["item"], initial=initial, terminal=True), after
+        Table(field or "table", field, dict, lambda values: values["#item"], initial=initial, terminal=True), after
     )
 
 

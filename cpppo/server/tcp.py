@@ -88,7 +88,7 @@ class Server:
         self,
         address: tuple[str, int],
         talk: Callable[[socket.socket], Talks],
-        ended: Callable[[Connection, int], None],
+        ended: Callable[[Connection, int], None] | None = None,
     ) -> None:
         self._talk = talk
         self._ended = ended
@@ -155,7 +155,8 @@ class Server:
         with self._lock:
             self._connections.discard(connection)
             left = len(self._connections)
-        self._ended(connection, left)
+        if self._ended is not None:
+            self._ended(connection, left)
 
     def connections(self) -> list[Connection]:
         """The connections there are."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest import MonkeyPatch
 
-from cpppo.grammar import artifacts, nodes, parse, produce, repeats, shapes, stepping
+from cpppo.grammar import artifacts, node, nodes, parse, produce, repeats, shapes, stepping
 from cpppo.grammar.expr import Expr
 
 __all__ = ["BUGS"]
@@ -77,7 +77,7 @@ def compiled_vector_bound_off_by_one(patch: MonkeyPatch) -> Planted | None:
 @bug
 def compiled_limit_is_not_consumed_exactly(patch: MonkeyPatch) -> Planted | None:
     """What stands within a length may leave octets over."""
-    within = nodes.Within.emit_parse
+    within = node.Within.emit_parse
 
     def lax(self: Any, c: Any, target: str | None, delimited: bool) -> None:
         inner = self.node
@@ -89,14 +89,14 @@ def compiled_limit_is_not_consumed_exactly(patch: MonkeyPatch) -> Planted | None
         finally:
             del inner.emit_parse
 
-    patch.setattr(nodes.Within, "emit_parse", lax)
+    patch.setattr(node.Within, "emit_parse", lax)
     return None
 
 
 @bug
 def compiled_limit_may_leave_the_enclosing_one(patch: MonkeyPatch) -> Planted | None:
     """A nested length is not held against the limit around it."""
-    return rewritten(patch, nodes.Within, "emit_parse", r"^if end\w* > \w+: raise Reject$", "pass")
+    return rewritten(patch, node.Within, "emit_parse", r"^if end\w* > \w+: raise Reject$", "pass")
 
 
 @bug

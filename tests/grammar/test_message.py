@@ -119,12 +119,12 @@ PARTS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: Struct("X", ["n" / USINT, "a" / octets(field("n")), "b" / octets(field("n"))]),
         "derived from both a and b",
     ),
-    "a length that is text": (lambda: Struct("X", ["n" / text(2), "a" / octets(field("n"))]), "must be a scalar"),
+    "a length that is text": (lambda: Struct("X", ["n" / text(2), "a" / octets(field("n"))]), "unsigned integer"),
     "a length that is constant": (
         lambda: Struct("X", ["n" / const(2, USINT), "a" / octets(field("n"))]),
-        "must be a scalar",
+        "is a constant",
     ),
-    "a length that is a message": (lambda: Struct("X", ["n" / Inner._node_, "a" / octets(field("n"))]), "scalar"),
+    "a length that is a message": (lambda: Struct("X", ["n" / Inner._node_, "a" / octets(field("n"))]), "unsigned integer"),
     "a length no one can solve": (lambda: Struct("X", ["n" / USINT, "a" / octets(field("n") % 2)]), "solved"),
     "a length by division": (lambda: Struct("X", ["n" / USINT, "a" / octets(field("n") // 2)]), "solved"),
     "a length of two fields": (
@@ -133,7 +133,7 @@ PARTS: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a length times nothing": (lambda: Struct("X", ["n" / USINT, "a" / octets(field("n") * 0)]), "solved"),
     "an expression of no integer": (lambda: octets("four"), "neither an integer nor a field"),  # type: ignore[arg-type]
-    "a negative drop": (lambda: drop(-1), "not negative"),
+    "a negative drop": (lambda: drop(-1), "no number of octets"),
     "rest of what may be empty": (lambda: rest(octets()), "may consume nothing"),
     "rest of nothing": (lambda: rest(nothing()), "may consume nothing"),
     "rest of an empty message": (lambda: rest(declare(lambda body: None)), "may consume nothing"),

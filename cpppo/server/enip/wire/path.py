@@ -78,7 +78,7 @@ def _at_port(port: Any, number: int) -> Callable[[Any], Any]:
 
 
 def _port_octet(one: Any) -> int:
-    return int(min(one.port, _WIDE_PORT)) + (_ADDRESS if isinstance(one.link, str) else 0)
+    return (one.port if 0 < one.port < _WIDE_PORT else _WIDE_PORT) + (_ADDRESS if isinstance(one.link, str) else 0)
 
 
 def _others() -> None:
@@ -89,6 +89,7 @@ def _others() -> None:
     SEGMENTS["vendor"] = _cases[_KEY] = Struct("KeySegment", [const(_KEY, USINT), const(4, USINT), *key], frozen=True)
     SEGMENTS["network"] = network = Struct("NetworkSegment", ["network" / USINT, "value" / USINT], frozen=True)
     _cases.update(dict.fromkeys(_NETWORK, network))
+    _octet_of[network] = lambda segment: int(segment.network)
     data = [const(_DATA, USINT), "size" / USINT, "data" / octets(field("size") * 2)]
     SEGMENTS["data"] = _cases[_DATA] = Struct("DataSegment", data, frozen=True)
 
@@ -210,6 +211,8 @@ def _checked(name: str, value: Any) -> Any:
         return bytes(value)
     if name == "symbolic" or (name == "link" and isinstance(value, str)):
         return str(value)
+    if name == "network" and value not in _NETWORK:
+        raise LocalProtocolError(f"a network segment starts with 0x40 to 0x4F, not {value!r}", "path")
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0xFFFFFFFF:
         raise LocalProtocolError(f"{name!r} must be a number of 0 to 0xFFFFFFFF, not {value!r}", "path")
     return value
