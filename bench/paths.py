@@ -108,7 +108,7 @@ def simple_path(o: bytes, p: int, end: int) -> Path:
     path.connection = None
     path.element = element
     path.symbol = symbol
-    path.octets = None
+    path.octets = path.hash = None
     path.__class__ = Path
     return path  # type: ignore[no-any-return]
 

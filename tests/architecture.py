@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.dotdict", "base"),
     ("cpppo.indexing", "base"),
     ("cpppo.timing", "base"),
+    ("cpppo.logs", "base"),
     ("cpppo.misc", "base"),
     ("cpppo.version", "base"),
     ("cpppo.automata*", "automata"),

@@ -124,7 +124,10 @@ PARTS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: Struct("X", ["n" / const(2, USINT), "a" / octets(field("n"))]),
         "is a constant",
     ),
-    "a length that is a message": (lambda: Struct("X", ["n" / Inner._node_, "a" / octets(field("n"))]), "unsigned integer"),
+    "a length that is a message": (
+        lambda: Struct("X", ["n" / Inner._node_, "a" / octets(field("n"))]),
+        "unsigned integer",
+    ),
     "a length no one can solve": (lambda: Struct("X", ["n" / USINT, "a" / octets(field("n") % 2)]), "solved"),
     "a length by division": (lambda: Struct("X", ["n" / USINT, "a" / octets(field("n") // 2)]), "solved"),
     "a length of two fields": (

@@ -15,17 +15,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from cpppo.errors import UsageError
+from cpppo.logs import NORMAL, start_logging
 from cpppo.server.enip.device import Attribute, Device
-from cpppo.server.enip.options import (
-    NORMAL,
-    TagSpec,
-    add_verbosity,
-    format_address,
-    parse_address,
-    parse_tag,
-    read_lines,
-    start_logging,
-)
+from cpppo.server.enip.options import TagSpec, add_verbosity, format_address, parse_address, parse_tag, read_lines
 from cpppo.server.enip.serve import serve
 from cpppo.server.enip.wire.types import unpack
 from cpppo.server.tcp import Server
@@ -96,11 +88,11 @@ def main(argv: Sequence[str] | None = None, attribute_class: type[Attribute] = A
         where, why = format_address(address), getattr(exc, "strerror", None) or exc
         print(f"enip_server: cannot serve on {where}: {why}; {_instead(exc, address)}", file=sys.stderr)
         return 1
-    return _run(server, len(device.tags()))
+    return _run(server, len(device.tags()), argv is None)
 
 
-def _run(server: Server, count: int) -> int:
-    """Serve until interrupted; the exit status."""
+def _run(server: Server, count: int, last: bool) -> int:
+    """Serve until interrupted; the exit status.  ``last``: the process does nothing more afterwards."""
     main_thread = threading.current_thread() is threading.main_thread()
     before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -116,7 +108,7 @@ def _run(server: Server, count: int) -> int:
             for one in before:
                 signal.signal(one, signal.SIG_IGN)
         server.stop()
-        if main_thread:
+        if main_thread and not last:
             for one, handler in before.items():
                 signal.signal(one, handler)
     return 0

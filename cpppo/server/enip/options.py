@@ -7,7 +7,6 @@ Must not know sockets or devices.
 from __future__ import annotations
 
 import argparse
-import logging
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TextIO
@@ -19,24 +18,16 @@ from cpppo.server.enip.wire.types import DWORD, INT, TYPES
 
 __all__ = [
     "ADDRESS",
-    "DETAIL",
-    "NORMAL",
     "TagSpec",
     "add_verbosity",
     "format_address",
     "parse_address",
     "parse_tag",
     "read_lines",
-    "start_logging",
 ]
 
 #: The default address: all interfaces, and the port registered for EtherNet/IP.
 ADDRESS = ("", PORT)
-
-#: Log levels between INFO and WARNING.
-NORMAL, DETAIL = 25, 23
-_LEVELS = (logging.WARNING, NORMAL, DETAIL, logging.INFO, logging.DEBUG)
-_LOG_FORMAT = "%(asctime)s.%(msecs)03d %(thread)16x %(name)-8.8s %(levelname)-8.8s %(funcName)-10.10s %(message)s"
 
 #: Elements a tag may have at most: the widest element number is 32 bits, its octets must fit in memory.
 MAXIMUM_ELEMENTS = 16_777_216
@@ -128,11 +119,3 @@ def add_verbosity(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "-v", "--verbose", action="count", default=0, help="say more of what happens; up to -vvvv for everything"
     )
-
-
-def start_logging(verbose: int) -> None:
-    """Log to standard error, as much as asked."""
-    logging.addLevelName(NORMAL, "NORMAL")
-    logging.addLevelName(DETAIL, "DETAIL")
-    level = _LEVELS[min(verbose, len(_LEVELS) - 1)]
-    logging.basicConfig(level=level, format=_LOG_FORMAT, datefmt="%m-%d %H:%M:%S")

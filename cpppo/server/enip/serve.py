@@ -11,8 +11,8 @@ import logging
 import secrets
 import socket
 
+from cpppo.logs import NORMAL
 from cpppo.server.enip.device import Device
-from cpppo.server.enip.options import NORMAL
 from cpppo.server.enip.session import Session
 from cpppo.server.tcp import Connection, Server
 

@@ -57,9 +57,7 @@ class Device:
         """Add a tag, as the next attribute of the Message Router; UsageError if there is one of that name."""
         name = attribute.name.lower()
         if name in self._symbols:
-            raise UsageError(
-                f"tag {attribute.name!r} exists already, as {self._symbols[name][0]!r}; case is no difference"
-            )
+            raise UsageError(f"tag {attribute.name!r} exists already, as {self._symbols[name][0]!r} without case")
         number = len(self.router.attribute) + 1
         self.router.put(number, attribute)
         self._symbols[name] = (attribute.name, self.router, number)

@@ -264,11 +264,11 @@ MISBEHAVIOUR: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "one item": (lambda o: items(o, item(0, b"")), "no unconnected data item"),
     "connected item": (lambda o: items(o, item(0, b""), item(0xB1, b"\0\0" + OK)), "no unconnected data item"),
     "item too long": (lambda o: items(o, item(0, b""), item(0xB2, OK)[:-1]), "item"),
-    "no reply": (lambda o: reply(o, b""), "octet"),
-    "reply cut short": (lambda o: reply(o, OK[:3]), "octet"),
-    "extended status cut short": (lambda o: reply(o, bytes.fromhex("cc000402 0000")), "octet"),
+    "no reply": (lambda o: reply(o, b""), "octet|offset"),
+    "reply cut short": (lambda o: reply(o, OK[:3]), "octet|offset"),
+    "extended status cut short": (lambda o: reply(o, bytes.fromhex("cc000402 0000")), "octet|offset"),
     "other service": (lambda o: reply(o, service_reply(0x4D)), "service 0x4d answers Read Tag X"),
-    "no data": (lambda o: reply(o, service_reply(0x4C)), "octet"),
+    "no data": (lambda o: reply(o, service_reply(0x4C)), "octet|offset"),
     "too much data": (lambda o: reply(o, OK + b"\0\0"), "4 octets of INT answer Read Tag X"),
 }
 
@@ -318,8 +318,8 @@ def test_nop_is_ignored() -> None:
     ("cip", "problem"),
     [
         (service_reply(0x0A, bytes.fromhex("0100 0400") + OK), "1 replies answer 2 requests"),
-        (service_reply(0x0A, bytes.fromhex("0200 0600")), "octet"),
-        (service_reply(0x0A, bytes.fromhex("0200 0600 0e00") + OK + OK[:2]), "octet"),
+        (service_reply(0x0A, bytes.fromhex("0200 0600")), "octet|offset"),
+        (service_reply(0x0A, bytes.fromhex("0200 0600 0e00") + OK + OK[:2]), "octet|offset"),
         (service_reply(0x0A, bytes.fromhex("0200 0600 0e00") + OK + service_reply(0x4D)), "service 0x4d"),
         (service_reply(0x4C), "service 0x4c"),
     ],

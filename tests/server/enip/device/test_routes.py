@@ -198,7 +198,6 @@ def test_routes_that_lead_here(simulator: Simulator, embedded: bytes, route: str
         ("01 00 01 01", "d2 00 01 01 1203 01"),
         ("01 00 01 ff", "d2 00 01 01 1203 01"),
         ("02 00 02 00 01 00", "d2 00 01 01 1103 02"),
-        ("02 00 0f 05 00 00", "d2 00 01 01 1103 02"),
         ("03 00 12 04 31 2e 32 2e", None),
     ],
 )
