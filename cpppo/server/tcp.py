@@ -22,6 +22,8 @@ log = logging.getLogger("network")
 
 #: Octets read at once, and connections that may wait to be accepted.
 _READ, _BACKLOG = 65536, 128
+#: What a peer may still send after its connection was ended by us: seconds between, and octets in all.
+_DRAIN_S, _DRAIN_OCTETS = 0.5, 1 << 20
 #: Seconds that accepting pauses when the process has no descriptors or threads left.
 _PAUSE_S = 0.1
 
@@ -56,6 +58,8 @@ class Connection:
                 reply = receive(data)
                 if reply:
                     send(reply)
+            if talk.closed:
+                self._drain()
         except OSError as exc:
             log.info("%s: connection lost: %s", self.peer[0], exc)
         except Exception:  # a bug of ours: this client is lost, no other one
@@ -65,6 +69,17 @@ class Connection:
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
             self.server.forget(self)
+
+    def _drain(self) -> None:
+        """Say that nothing more comes, and read what the peer still sends: closing at once may lose the last reply."""
+        self.sock.shutdown(socket.SHUT_WR)
+        self.sock.settimeout(_DRAIN_S)
+        left = _DRAIN_OCTETS
+        while left > 0:
+            data = self.sock.recv(_READ)
+            if not data:
+                break
+            left -= len(data)
 
     def stop_reading(self) -> None:
         """Let the thread answer what it has read, then end."""

@@ -44,7 +44,7 @@ class ConnectionManager(Object):
             words = len(encoded(Path(left))) // 2
             reason = status.NO_SUCH_SLOT if known else status.NO_SUCH_PORT
             return Reply(UNCONNECTED_SEND.code | REPLY, status.CONNECTION_FAILURE, reason, USINT.produce(words))
-        return self._route(data.request, context._replace(services=EMBEDDED))
+        return self._route(data.request, Context(context.octets, context.room, EMBEDDED))
 
 
 def _leads_here(segment: Any) -> bool:

@@ -13,36 +13,51 @@ from typing import Any, ClassVar, NamedTuple
 from cpppo.errors import StatusError
 from cpppo.server.enip.device.attribute import MASK_GA_ALL, MASK_GA_SNG, Attribute
 from cpppo.server.enip.wire import status
-from cpppo.server.enip.wire.services import Service, attributes
+from cpppo.server.enip.wire.services import Service, attributes, tag
 from cpppo.server.enip.wire.types import UINT
 
 __all__ = ["REPLY_HEAD", "Answer", "Context", "Handler", "Meta", "Object", "Target", "serves"]
 
 
+#: Services that address an attribute by a name.
+TAG_CODES = frozenset(
+    one.code for one in (tag.READ_TAG, tag.WRITE_TAG, tag.RMW_TAG, tag.READ_TAG_FRAGMENTED, tag.WRITE_TAG_FRAGMENTED)
+)
+
 #: Octets of a reply before its payload (without extended status).
 REPLY_HEAD = 4
 
 
-class Target(NamedTuple):
-    """What a path leads to.  ``start``: the first element addressed; ``symbolic``: by name, not by numbers."""
+class Target:
+    """What a path leads to.  ``start``: the first element addressed; ``symbolic``: by name, not by numbers;
+    ``services``: the handlers of what can be asked of it, by service code.
+    """
 
-    object: Object
-    attribute_id: int | None
-    attribute: Attribute | None
-    start: int
-    indexed: bool
-    symbolic: bool
+    __slots__ = ("attribute", "attribute_id", "object", "services", "start", "symbolic")
+
+    def __init__(
+        self, one: Object, attribute_id: int | None, attribute: Attribute | None, start: int, symbolic: bool
+    ) -> None:
+        self.object = one
+        self.attribute_id = attribute_id
+        self.attribute = attribute
+        self.start = start
+        self.symbolic = symbolic
+        self.services = one.symbolic_services if symbolic else one.services
 
 
-class Context(NamedTuple):
+class Context:
     """What a handler may need of what is around its request.
 
     ``octets``: those it stands in; ``room``: the most its whole reply may have; ``services``: those allowed here.
     """
 
-    octets: bytes
-    room: int
-    services: Sequence[Service]
+    __slots__ = ("octets", "room", "services")
+
+    def __init__(self, octets: bytes, room: int, services: Sequence[Service]) -> None:
+        self.octets = octets
+        self.room = room
+        self.services = services
 
     def fitting(self, octets: bytes) -> bytes:
         """The payload of a reply, if it fits; StatusError if not."""
@@ -86,6 +101,8 @@ class Object:
     class_id: ClassVar[int] = 0
     class_revision: ClassVar[int] = 1
     services: ClassVar[dict[int, Handler]] = {}
+    #: Of those, the ones that can be asked of an attribute by its name.
+    symbolic_services: ClassVar[dict[int, Handler]] = {}
 
     def __init__(self, name: str = "", instance_id: int = 1) -> None:
         self.name = name or type(self).__name__
@@ -95,18 +112,12 @@ class Object:
     def __init_subclass__(cls, **kwds: Any) -> None:
         super().__init_subclass__(**kwds)
         cls.services = {**cls.services, **_handlers(cls)}
+        cls.symbolic_services = {code: one for code, one in cls.services.items() if code in TAG_CODES}
 
     def put(self, number: int, attribute: Attribute) -> Attribute:
         """Add an attribute under its number."""
         self.attribute[number] = attribute
         return attribute
-
-    def service(self, target: Target, code: int, data: Any, context: Context) -> Any:
-        """The reply payload of a service; StatusError if it is refused."""
-        handler = self.services.get(code)
-        if handler is None:
-            raise StatusError(status.SERVICE_NOT_SUPPORTED)
-        return handler(self, target, data, context)
 
     # -- the common services
 

@@ -57,7 +57,9 @@ class Device:
         """Add a tag, as the next attribute of the Message Router; UsageError if there is one of that name."""
         name = attribute.name.lower()
         if name in self._symbols:
-            raise UsageError(f"tag {attribute.name!r} exists already, as {self._symbols[name][0]!r} without case")
+            raise UsageError(
+                f"tag {attribute.name!r} exists already, as {self._symbols[name][0]!r}: names are compared without case"
+            )
         number = len(self.router.attribute) + 1
         self.router.put(number, attribute)
         self._symbols[name] = (attribute.name, self.router, number)
@@ -108,7 +110,7 @@ class Device:
         start = path.element[0] if path.element else 0
         if len(path.element) > 1 or (attribute is not None and start >= len(attribute)):
             raise StatusError(status.LOGIX, status.BEYOND_END)
-        return Target(owner, number, attribute, start, bool(path.element), symbolic)
+        return Target(owner, number, attribute, start, symbolic)
 
     # -- answering
 
@@ -122,7 +124,10 @@ class Device:
             code = request.service
             path = request.path
             target = self._targets.get(path) or self.resolve(path)
-            answer = target.object.service(target, code, request.data, context)
+            handler = target.services.get(code)
+            if handler is None:
+                raise StatusError(status.SERVICE_NOT_SUPPORTED)
+            answer = handler(target.object, target, request.data, context)
         except StatusError as exc:
             return Reply(code | REPLY, exc.status, exc.extended, b"")
         except Exception as exc:  # whatever a customised Attribute or Object raises must not end the session

@@ -36,11 +36,6 @@ _WIDER = {
     "REAL": {"LREAL"},
 }
 
-_TAG_CODES = frozenset(one.code for one in (tag.READ_TAG, tag.WRITE_TAG, tag.RMW_TAG)) | {
-    tag.READ_TAG_FRAGMENTED.code,
-    tag.WRITE_TAG_FRAGMENTED.code,
-}
-
 _TagData = tag.TagData
 
 
@@ -56,14 +51,6 @@ class MessageRouter(Object):
         self._produce = Reply.producer()
         #: Called with (attribute, first element, octets, '==' or '<=') after every read and write.
         self.observer: Callable[[Attribute, int, bytes, str], None] | None = None
-
-    def service(self, target: Target, code: int, data: Any, context: Context) -> Any:
-        if target.symbolic and code not in _TAG_CODES:
-            raise StatusError(status.SERVICE_NOT_SUPPORTED)
-        handler = self.services.get(code)
-        if handler is None:
-            raise StatusError(status.SERVICE_NOT_SUPPORTED)
-        return handler(self, target, data, context)
 
     def settable(self, attribute: Attribute) -> bool:
         return True
@@ -220,11 +207,13 @@ class MessageRouter(Object):
         if left * least > room:
             raise StatusError(status.REPLY_TOO_LARGE)
         replies, worst = [], status.SUCCESS
-        produce, route, octets = self._produce, self._route, context.octets
+        produce, route = self._produce, self._route
+        inside = Context(context.octets, room, multiple.MEMBERS)
         for request in requests:
             left -= 1
             spare = room - left * least
-            reply = route(request, Context(octets, spare, multiple.MEMBERS))
+            inside.room = spare
+            reply = route(request, inside)
             produced = produce(reply)
             if len(produced) > spare:
                 produced = produce(Reply(reply.service, status.REPLY_TOO_LARGE, (), b""))
