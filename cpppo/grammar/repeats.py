@@ -45,11 +45,11 @@ def _structs(template: str) -> _Structs:
 
 
 class Vector(Node[list[T]]):
-    """A counted repetition; the count is derived when producing."""
+    """A counted repetition; the count is derived when producing, and must not be above ``most``, if given."""
 
-    def __init__(self, node: Node[T], count: Expr) -> None:
+    def __init__(self, node: Node[T], count: Expr, most: int | None) -> None:
         super().__init__()
-        self.node, self.count = node, amount(count)
+        self.node, self.count, self.most = node, amount(count), most
         if node.fills:
             raise GrammarError(f"vector({node.label()}): the first item would take all that is left")
         if count.names() and not node.minimum:
@@ -73,7 +73,7 @@ class Vector(Node[list[T]]):
         return (self.count,) if self.number is None else ()
 
     def step(self, name: str | None, after: state | None) -> state:
-        return stepping.repeated(name, self.node, self.count, after)
+        return stepping.repeated(name, self.node, self.count, after, self.most)
 
     def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
         c.flush()
@@ -81,6 +81,8 @@ class Vector(Node[list[T]]):
         c.line(f"{count} = {self.count.code(c.scope)}")
         if self.count.negative:
             c.reject_if(f"{count} < 0")
+        if self.most is not None:
+            c.reject_if(f"{count} > {self.most}")
         if self.node.minimum:
             size = f"{count} * {self.node.minimum}" if self.node.minimum != 1 else count
             c.reject_if(f"{size} > {c.end} - {c.at() if not c.off else '(' + c.at() + ')'}")
@@ -98,6 +100,8 @@ class Vector(Node[list[T]]):
 
     def emit_produce(self, c: ProduceCode, source: str) -> None:
         source = c.local(source, "items")
+        if self.most is not None:
+            c.line(f"if len({source}) > {self.most}: raise ValueError('at most {self.most} items')")
         _emit_joined(c, self.node, source)
         if self.number is None:
             c.derive(self.count, f"len({source})", 1)
@@ -235,9 +239,9 @@ class Offsets(Node[list[T]]):
         c.octets(octets)
 
 
-def vector(node: Any, count: Any) -> Node[list[Any]]:
-    """``count`` times a node or message."""
-    return Vector(part(node), as_expr(count))
+def vector(node: Any, count: Any, most: int | None = None) -> Node[list[Any]]:
+    """``count`` times a node or message, ``most`` times at most."""
+    return Vector(part(node), as_expr(count), most)
 
 
 def rest(node: Any) -> Node[list[Any]]:

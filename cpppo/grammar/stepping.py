@@ -182,12 +182,16 @@ class Composite(dfa):
 class Counted(Composite):
     """A list of a given number of items; the number is checked against the octets left before any is parsed."""
 
-    def __init__(self, name: str, field: str | None, count: Expr, minimum: int, initial: state) -> None:
+    def __init__(
+        self, name: str, field: str | None, count: Expr, minimum: int, initial: state, most: int | None = None
+    ) -> None:
         super().__init__(name, field, list, _same, initial=initial, repeat=_evaluated(count), terminal=True)
-        self.count, self.minimum = count, minimum
+        self.count, self.minimum, self.most = count, minimum, most
 
     def enter(self, data: Any, sent: int, ending: int | None) -> None:
         count = self.count.value(data.values)
+        if self.most is not None and count > self.most:
+            raise Mismatch(f"{count} items, where {self.most} are allowed at most")
         if count < 0 or (ending is not None and count * self.minimum > ending - sent):
             raise Mismatch(f"{count} items of at least {self.minimum} octets, where {_left(sent, ending)} are left")
         super().enter(data, sent, ending)
@@ -332,11 +336,11 @@ def peeked(field: str | None, entries: Mapping[int, state], other: state | None)
     return entry
 
 
-def repeated(field: str | None, node: Steps, count: Expr | None, after: state | None) -> state:
+def repeated(field: str | None, node: Steps, count: Expr | None, after: state | None, most: int | None = None) -> state:
     """A counted repetition, or one that fills the rest of the limit (None)."""
     label = field or node.label()
     if count is not None:
-        return linked(Counted(label, field, count, node.minimum, node.step(None, None)), after)
+        return linked(Counted(label, field, count, node.minimum, node.step(None, None), most), after)
     entry = state(f"{label}*", terminal=True)
     entry[True] = node.step(None, entry)
     return linked(Composite(label, field, list, _same, initial=entry, terminal=True), after)

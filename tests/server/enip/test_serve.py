@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from cpppo.server.enip.device import Device
-from cpppo.server.enip.serve import serve
+from cpppo.server.enip.serve import MAXIMUM_SESSIONS, serve
 from cpppo.server.tcp import Server
 from tests.server.enip.device.frames import (
     LIST_IDENTITY,
@@ -36,9 +36,11 @@ WORD, WORD_IS = read(symbol("Word")), bytes.fromhex("cc000000 c300 0700")
 
 
 @contextmanager
-def serving(of: Device | None = None, address: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[Server]:
+def serving(
+    of: Device | None = None, address: tuple[str, int] = ("127.0.0.1", 0), sessions: int = MAXIMUM_SESSIONS
+) -> Iterator[Server]:
     """A simulator that accepts in a thread of its own; everything has ended after the block."""
-    server = serve(device() if of is None else of, address)
+    server = serve(device() if of is None else of, address, sessions)
     thread = threading.Thread(target=server.serve)
     thread.start()
     try:
@@ -310,3 +312,15 @@ def test_fifty_simulators_leave_nothing_behind() -> None:
     for _ in range(50):
         once()
     assert threading.active_count() == before
+
+
+def test_one_session_too_many() -> None:
+    """Beyond the sessions there is room for, RegisterSession is answered 0x0002 with session 0, and the end."""
+    with serving(sessions=1) as server, Client(server) as first:
+        with socket.create_connection(server.address, TIMEOUT_S) as sock:
+            sock.sendall(frame(REGISTER, b"\1\0\0\0"))
+            answer = b""
+            while octets := sock.recv(100):
+                answer += octets
+        assert struct.unpack_from("<HHII", answer) == (REGISTER, 0, 0, 0x0002) and len(answer) == 24
+        assert first.cip(WORD) == WORD_IS

@@ -17,6 +17,7 @@ __all__ = [
     "DATA_CONNECTED",
     "DATA_UNCONNECTED",
     "IDENTITY",
+    "MAXIMUM_ITEMS",
     "NULL",
     "SERVICES",
     "ConnectedReply",
@@ -76,6 +77,9 @@ class Identity(Message):
     state = USINT
 
 
+#: Items in a frame; clients send two or three.
+MAXIMUM_ITEMS = 16
+
 _ADDRESSES: dict[int, Any] = {NULL: nothing(), ADDRESS_CONNECTED: UDINT}
 
 
@@ -117,7 +121,7 @@ class RequestItems(Message):
     interface = UDINT
     timeout = UINT
     count = UINT
-    item = vector(RequestItem, count)
+    item = vector(RequestItem, count, most=MAXIMUM_ITEMS)
 
 
 class ReplyItems(Message):
@@ -126,11 +130,11 @@ class ReplyItems(Message):
     interface = UDINT
     timeout = UINT
     count = UINT
-    item = vector(ReplyItem, count)
+    item = vector(ReplyItem, count, most=MAXIMUM_ITEMS)
 
 
 class ItemList(Message):
     """Items alone: the replies to List Services, List Identity, List Interfaces."""
 
     count = UINT
-    item = vector(ReplyItem, count)
+    item = vector(ReplyItem, count, most=MAXIMUM_ITEMS)
