@@ -2,6 +2,7 @@
 
 from cpppo.grammar.artifacts import mapped, memo
 from cpppo.grammar.code import Reject
+from cpppo.grammar.explain import Disagreement
 from cpppo.grammar.expr import attr, field
 from cpppo.grammar.message import Message, Struct, framer, prefix
 from cpppo.grammar.node import Node
@@ -11,7 +12,6 @@ from cpppo.grammar.produce import UNPRODUCIBLE
 from cpppo.grammar.records import Record
 from cpppo.grammar.repeats import offsets, rest, vector
 from cpppo.grammar.shapes import Malformed, guarded, nothing, peek, switch
-from cpppo.grammar.stepping import Disagreement
 
 __all__ = [
     "REJECTS",

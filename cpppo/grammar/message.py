@@ -16,6 +16,7 @@ from cpppo.errors import GrammarError, LocalProtocolError
 from cpppo.grammar import stepping
 from cpppo.grammar.check import derived_fields
 from cpppo.grammar.code import Code, field_name
+from cpppo.grammar.explain import explain, root
 from cpppo.grammar.expr import Expr, Ref
 from cpppo.grammar.node import Node, Within, as_node
 from cpppo.grammar.nodes import Const
@@ -191,7 +192,7 @@ class Message(Record, metaclass=MessageMeta):
         try:
             record: M = parser(cls._node_, True)(octets, 0, len(octets))
         except REJECTS:
-            raise stepping.explain(cls._node_, octets) from None
+            raise explain(cls._node_, octets) from None
         return record
 
     @classmethod
@@ -221,7 +222,7 @@ class Message(Record, metaclass=MessageMeta):
     @classmethod
     def machine(cls, name: str | None = None, context: str | None = None) -> dfa:
         """The automaton that parses this symbol by symbol; its record is put at ``context`` of the run's data."""
-        return stepping.root(cls._node_, name or cls.__name__, context)
+        return root(cls._node_, name or cls.__name__, context)
 
     @classmethod
     def source(cls) -> str:

@@ -1,21 +1,21 @@
 """The stepped form of a grammar: states and sub-machines that put together the same records as compiled code.
 
-Owns: what a run builds (Builder), the machines that nodes are made of, and the explanation of bad octets.
+Owns: what a run builds (Builder), and the machines that nodes are made of.
 Rule: every octet is one transition of the automata engine; a graph is shared, a Builder belongs to one run.
 Must not know any protocol, nor how the engine loops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from cpppo.automata import choice, dfa, peekable, state, state_act, state_drop, state_take
-from cpppo.errors import Error, NonTerminal, RemoteProtocolError
+from cpppo.automata import choice, dfa, state, state_act, state_drop, state_take
+from cpppo.errors import NonTerminal
 from cpppo.grammar.code import Lazy
 from cpppo.grammar.expr import Expr, Ref
 
-__all__ = ["Builder", "Disagreement", "Mismatch", "explain"]
+__all__ = ["Builder", "Mismatch", "Steps"]
 
 
 class Steps(Protocol):
@@ -33,10 +33,6 @@ class Steps(Protocol):
 
 class Mismatch(NonTerminal):
     """Octets that cannot be, found by a state's own check."""
-
-
-class Disagreement(Error):
-    """The stepped machine accepts what compiled code rejects: a bug of the engine, never of the peer."""
 
 
 class Builder:
@@ -233,19 +229,6 @@ class Guard(dfa):
         return self.skipped
 
 
-class Root(dfa):
-    """A message's machine as users run it: its record is put at its context in the data of the run."""
-
-    def run(
-        self, source: Any, machine: Any = None, path: Any = None, data: Any = None, ending: int | None = None
-    ) -> Iterator[Any]:
-        builder = Builder()
-        yield from super().run(source=source, machine=machine, path=None, data=builder, ending=ending)
-        where = self.context(path)
-        if data is not None and where:
-            data[where] = builder.top[0]
-
-
 def _remaining(source: Any, machine: Any, path: Any, data: Any) -> int:
     """What the limit of the machine around leaves."""
     if machine.ending is None:
@@ -410,27 +393,3 @@ def message(field: str | None, label: str, fields: Any, build: Callable[[Any], A
         entry = node.step(name, entry)
     entry = entry if entry is not None else state("empty", terminal=True)
     return linked(Composite(label, field, dict, build, initial=entry, terminal=True), after)
-
-
-def root(node: Steps, name: str, context: str | None) -> dfa:
-    """The machine of a message for users to run."""
-    return Root(name, initial=node.step(None, None), terminal=True, context=context)
-
-
-def explain(node: Steps, octets: bytes) -> RemoteProtocolError:
-    """Why and where these octets do not follow the grammar; Disagreement if stepping accepts them."""
-    lazy = node._compiled.get("step")
-    if lazy is None:
-        lazy = node._compiled["step"] = Lazy(
-            lambda: dfa(node.label(), initial=node.step(None, None), terminal=True).run
-        )
-    source, builder, last = peekable(octets), Builder(), ""
-    try:
-        for _, one in lazy.made()(source=source, data=builder, ending=len(octets)):
-            last = last if one is None else getattr(one, "own_name", None) or one.name
-        if source.sent == len(octets):
-            raise Disagreement(f"compiled {node.label()} rejects what its machine accepts: {octets.hex(' ')}")
-        reason = f"{len(octets) - source.sent} octets more than expected"
-    except NonTerminal as exc:
-        reason = str(exc)
-    return RemoteProtocolError(reason, builder.path(last), source.sent)

@@ -28,13 +28,13 @@ log = logging.getLogger("enip.srv")
 
 _EXAMPLES = """\
 examples:
-  enip_server SCADA=INT[1000]                  a vector of 1000 INT, on all interfaces
+  enip_server 'SCADA=INT[1000]'                a vector of 1000 INT, on all interfaces
   enip_server --print Level=REAL Pump=BOOL     two scalars; print what clients read and write
-  enip_server -a localhost:0 SCADA=dint[10]    on a free port, which the first line names
+  enip_server -a localhost:0 'SCADA=dint[10]'  on a free port, which the first line names
   enip_server - < tags.txt                     tags from standard input, one a line
 
 then, in another terminal:
-  enip_client SCADA[1]=99 SCADA[0-10]
+  enip_client 'SCADA[1]=99' 'SCADA[0-10]'
 """
 
 

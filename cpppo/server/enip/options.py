@@ -15,6 +15,7 @@ from cpppo.errors import UsageError
 from cpppo.grammar import Scalar
 from cpppo.server.enip.wire.header import PORT
 from cpppo.server.enip.wire.types import DWORD, INT, TYPES
+from cpppo.version import __version__
 
 __all__ = [
     "ADDRESS",
@@ -55,6 +56,8 @@ def parse_address(text: str, default: tuple[str, int] = ADDRESS) -> tuple[str, i
     digits = (match["port"] or str(default[1])).lstrip("0") or "0"
     if len(digits) > 5 or int(digits) > 65535:
         raise UsageError(f"address {text[:60]!r}: the port is beyond 65535")
+    if match["host"] and match["host"].isdecimal():
+        raise UsageError(f"address {text[:60]!r} is no host; a port alone is written :{match['host'][:20]}")
     host = match["six"] or match["host"] or default[0]
     try:
         host.encode("idna" if host.isascii() else "ascii")
@@ -115,7 +118,8 @@ def read_lines(given: Iterable[str], stream: TextIO) -> Iterator[str]:
 
 
 def add_verbosity(parser: argparse._ActionsContainer) -> None:
-    """The -v option."""
+    """The -v option, and --version."""
+    parser.add_argument("--version", action="version", version=f"cpppo {__version__}")
     parser.add_argument(
         "-v", "--verbose", action="count", default=0, help="say more of what happens; up to -vvvv for everything"
     )

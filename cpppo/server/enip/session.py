@@ -181,20 +181,17 @@ class Session:
     def _send_rr_data(self, frame: Any, octets: bytes) -> bytes:
         if frame.session != self.handle or not self.registered:
             return self._refused(frame, status.ENIP_INVALID_SESSION)
-        payload = frame.CIP
-        if payload.__class__ is Malformed or len(payload.item) < 2:
+        found = self._items(frame, items.NULL, items.DATA_UNCONNECTED)
+        request = None if found is None else found[1].data
+        if request is None:
             return self._incorrect(frame, octets)
-        address, data = payload.item[0], payload.item[1]
-        if address.type_id != items.NULL or data.type_id != items.DATA_UNCONNECTED:
-            return self._incorrect(frame, octets)
-        request = data.data
         if request.__class__ is Malformed:
             if request.start == request.end:
                 return self._incorrect(frame, octets)
             self._explain(Request, octets[request.start : request.end])
         reply = self.device.request(request, Context(octets, REPLY_OCTETS, SERVICES))
         answer = items.ReplyItem(items.DATA_UNCONNECTED, reply)
-        wrapped = items.ReplyItems(payload.interface, 0, [_NULL_ITEM, answer])
+        wrapped = items.ReplyItems(frame.CIP.interface, 0, [_NULL_ITEM, answer])
         try:
             return self._reply(frame, wrapped)
         except UNPRODUCIBLE as exc:  # a customised Object gave what no reply can hold
@@ -202,24 +199,31 @@ class Session:
             answer.data = Reply(reply.service, status.REPLY_TOO_LARGE, (), b"")
             return self._reply(frame, wrapped)
 
+    def _send_unit_data(self, frame: Any, octets: bytes) -> bytes:
+        if frame.session != self.handle or not self.registered:
+            return self._refused(frame, status.ENIP_INVALID_SESSION)
+        found = self._items(frame, items.ADDRESS_CONNECTED, items.DATA_CONNECTED)
+        if found is None:
+            return self._incorrect(frame, octets)
+        connection = found[0].data
+        if connection not in self._unknown:
+            self._unknown = (connection,)
+            self._note("data for connection 0x%08x, which is not open: discarded", connection)
+        return b""
+
+    @staticmethod
+    def _items(frame: Any, address_type: int, data_type: int) -> tuple[Any, Any] | None:
+        """The address and the data item of a frame, if there are such; further ones are not looked at."""
+        payload = frame.CIP
+        if payload.__class__ is Malformed or len(payload.item) < 2:
+            return None
+        address, data = payload.item[0], payload.item[1]
+        return (address, data) if address.type_id == address_type and data.type_id == data_type else None
+
     def _incorrect(self, frame: Any, octets: bytes) -> bytes:
         if frame.CIP.__class__ is Malformed:
             self._explain(items.RequestItems, octets[frame.CIP.start : frame.CIP.end])
         return self._refused(frame, status.ENIP_INCORRECT_DATA)
-
-    def _send_unit_data(self, frame: Any, octets: bytes) -> bytes:
-        if frame.session != self.handle or not self.registered:
-            return self._refused(frame, status.ENIP_INVALID_SESSION)
-        payload = frame.CIP
-        if payload.__class__ is Malformed or len(payload.item) < 2:
-            return self._incorrect(frame, octets)
-        address, data = payload.item[0], payload.item[1]
-        if address.type_id != items.ADDRESS_CONNECTED or data.type_id != items.DATA_CONNECTED:
-            return self._incorrect(frame, octets)
-        if address.data not in self._unknown:
-            self._unknown = (address.data,)
-            self._note("data for connection 0x%08x, which is not open: discarded", address.data)
-        return b""
 
     # -- the log
 
@@ -230,9 +234,9 @@ class Session:
             log.info("%s: " + text, self.peer, *args)
 
     def _explain(self, message: Any, octets: bytes) -> None:
-        """Why octets do not follow the grammar; never more than a few times a session, and only if it is read."""
+        """Why octets do not follow the grammar, by the other engine; never more than a few times a session."""
         self._explained += 1
-        if self._explained > EXPLANATIONS or not log.isEnabledFor(logging.INFO):
+        if self._explained > EXPLANATIONS:
             return
         try:
             message.parse(octets)

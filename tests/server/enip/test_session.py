@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cpppo.grammar import Disagreement
 from cpppo.server.enip.device import Attribute
 from cpppo.server.enip.session import EXPLANATIONS, Session
 from cpppo.server.enip.wire.types import DINT
@@ -612,3 +613,18 @@ def test_cip_matters_are_no_matter_of_the_encapsulation(simulator: Simulator) ->
     """Refused routes, unknown tags and empty requests on a route leave the encapsulation status 0."""
     for cip in (unconnected(READ_WORD, b"\1\0\1\5"), unconnected(read(symbol("None"))), unconnected(b"", BACKPLANE)):
         assert only(simulator.send(rr(cip))).status == 0
+
+
+def test_engines_that_disagree_are_an_error_in_the_log_and_nothing_else(
+    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A request that only one engine refuses is answered as malformed; an ERROR shows its octets."""
+
+    def disagree(node: object, octets: bytes) -> Exception:
+        raise Disagreement(f"compiled rejects what its machine accepts: {octets.hex(' ')}")
+
+    monkeypatch.setattr("cpppo.grammar.message.explain", disagree)
+    session.receive(register())
+    assert cip_of(only(session.receive(rr(READ_WORD[:-1], HANDLE))))[:4] == bytes.fromhex("cc 00 13 00")
+    (line,) = [one for one in caplog.records if one.levelno == logging.ERROR]
+    assert READ_WORD[:-1].hex(" ") in line.getMessage()

@@ -39,16 +39,18 @@ tags:
   SCADA                    one element            SCADA=12                write an INT
   SCADA[3]                 element 3              SCADA[3]=1.5            write a REAL (it has a '.')
   SCADA[1-5]               elements 1 to 5        SCADA[1-2]=(DINT)7,8    write another type
-  Motor.Speed, Grid[1,2]   members, dimensions    @2/1/3, @0x04/5/{'connection':100}   by number
+  Motor.Speed, Grid[1,2]   members, dimensions    @2/1/3, "@0x04/5/{'connection':100}"   by number
+  Pump=(BOOL)1             a BOOL; types other than INT and REAL are always named
+Quote what has brackets: shells take [ ] for patterns of file names.
 
 examples:
-  enip_client SCADA[1]=99 SCADA[0-10]             write one element, then read eleven
+  enip_client 'SCADA[1]=99' 'SCADA[0-10]'         write one element, then read eleven
   enip_client -a plc.example.com Level            one tag of another host
-  enip_client -p -r 100 -d 20 SCADA[0-9]          a hundred times, twenty requests in flight
-  enip_client -m Level Volume Pump[0-3]           all in one packet
+  enip_client -p -r 100 -d 20 'SCADA[0-9]'        a hundred times, twenty requests in flight
+  enip_client -m Level Volume 'Pump[0-3]'         all in one packet
   enip_client - < tags.txt                        tags from standard input, one a line
 
-exit status: 0 all succeeded, 1 an operation failed, 2 wrong usage, 3 no connection.
+exit status: 0 all succeeded, 1 an operation failed, 2 wrong usage, 3 no connection, 130 interrupted.
 No controller at hand?  enip_server SCADA=INT[1000] simulates one.
 """
 
@@ -122,9 +124,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(exc, _USAGE)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone; keep the interpreter from writing on at its end
+    except OSError as exc:  # our output cannot be written; keep the interpreter from writing on at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
+        if isinstance(exc, BrokenPipeError):  # its reader has seen enough
+            return _BROKEN_PIPE
+        return _complain(f"cannot write the results: {exc.strerror or exc}", _FAILED)
 
 
 def _complain(problem: object, status: int) -> int:

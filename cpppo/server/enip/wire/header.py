@@ -75,7 +75,7 @@ class RequestFrame(Message):
 
 
 class ReplyFrame(Message):
-    """A whole frame from a server; refused ones carry no payload."""
+    """A whole frame from a server; one that is refused has no payload, so look at its status before its ``CIP``."""
 
     command = UINT
     length = UINT

@@ -348,7 +348,8 @@ class _Reader:
             kind.produce(number)
         except OverflowError:
             self.refuse(
-                f"{text} does not fit {kind.name}, which ends at 3.4e38; write ({TYPES['LREAL'].name}){text}", start
+                f"{text} does not fit {kind.name}, which ends at 3.4e38; to a tag of type LREAL write (LREAL){text}",
+                start,
             )
         return number
 
@@ -364,7 +365,7 @@ def _wider(number: int) -> str:
     for name in ("SINT", "USINT", "INT", "UINT", "DINT", "UDINT", "LINT", "ULINT"):
         low, high = _limits(TYPES[name])
         if low <= number <= high:
-            return f"write ({name}){number}"
+            return f"to a tag of type {name} write ({name}){number}"
     return "no whole-number type does"
 
 
