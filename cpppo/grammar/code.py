@@ -12,8 +12,10 @@ import keyword
 import linecache
 import os
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,10 @@ __all__ = ["Code", "Lazy", "Reject", "field_name"]
 
 #: Where generated functions are also written as files, for a debugger or a curious reader.
 DIRECTORY = "CPPPO_GENERATED"
+
+
+#: How often a function of a name was made.
+_made: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
 
 
 class Reject(Exception):
@@ -83,10 +89,12 @@ class Code:
 
     def compile(self) -> Callable[..., Any]:
         """Run the definition; the function knows its text as ``__source__`` and shows it in tracebacks."""
-        source, filename = self.source(), f"<cpppo {self.name}>"
-        directory = os.environ.get(DIRECTORY)
+        source, number = self.source(), next(_made[self.name])
+        name = self.name if number == 1 else f"{self.name}_{number}"  # messages and forms of one name
+        filename, directory = f"<cpppo {name}>", os.environ.get(DIRECTORY)
         if directory:
-            filename = str(Path(directory) / f"{self.name}.py")
+            Path(directory).mkdir(parents=True, exist_ok=True)
+            filename = str(Path(directory) / f"{name}.py")
             Path(filename).write_text(source, encoding="utf-8")
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
         exec(compile(source, filename, "exec"), self.namespace)

@@ -7,6 +7,7 @@ Rule: a mistake in a declaration is an error at the declaration.  Must not know 
 
 from __future__ import annotations
 
+import reprlib
 import struct
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, ClassVar, TypeVar
@@ -291,8 +292,9 @@ def blame(record: Message, exc: Exception) -> LocalProtocolError:
             try:
                 producer(node)(value)
             except UNPRODUCIBLE as inner_exc:
-                return LocalProtocolError(f"cannot be {value!r}: {inner_exc}", f"{type(record).__name__}.{field}")
-    return LocalProtocolError(f"{exc} in {record!r}", type(record).__name__)
+                reason = f"cannot be {reprlib.repr(value)}: {inner_exc}"
+                return LocalProtocolError(reason, f"{type(record).__name__}.{field}")
+    return LocalProtocolError(f"{exc} in {reprlib.repr(record)}", type(record).__name__)
 
 
 def Struct(name: str, fields: Iterable[Any], record: Any = None, frozen: bool = False) -> Any:

@@ -10,20 +10,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Connection", "Server", "Talks"]
+__all__ = ["MAXIMUM_CONNECTIONS", "Connection", "Server", "Talks"]
 
 log = logging.getLogger("network")
 
 #: Octets read at once, and connections that may wait to be accepted.
 _READ, _BACKLOG = 65536, 128
-#: What a peer may still send after its connection was ended by us: seconds between, and octets in all.
-_DRAIN_S, _DRAIN_OCTETS = 0.5, 1 << 20
+#: Seconds that a peer may still send after we have ended its connection, and that it may take to read what we send.
+_DRAIN_S, _SEND_S = 0.5, 30
+#: Connections there can be at once, each with a thread; those beyond are closed at once.
+MAXIMUM_CONNECTIONS = 2500
 #: Seconds that accepting pauses when the process has no descriptors or threads left.
 _PAUSE_S = 0.1
 
@@ -73,13 +77,11 @@ class Connection:
     def _drain(self) -> None:
         """Say that nothing more comes, and read what the peer still sends: closing at once may lose the last reply."""
         self.sock.shutdown(socket.SHUT_WR)
-        self.sock.settimeout(_DRAIN_S)
-        left = _DRAIN_OCTETS
-        while left > 0:
-            data = self.sock.recv(_READ)
-            if not data:
+        deadline = time.monotonic() + _DRAIN_S
+        while (left := deadline - time.monotonic()) > 0:
+            self.sock.settimeout(left)
+            if not self.sock.recv(_READ):
                 break
-            left -= len(data)
 
     def stop_reading(self) -> None:
         """Let the thread answer what it has read, then end."""
@@ -96,7 +98,7 @@ class Server:
     """Listens on ``address`` (host, port; '' is all interfaces, port 0 any free one) as soon as it is made.
 
     ``talk(sock)`` makes the protocol object of a new connection; ``ended(connection, left)`` is told when one is over
-    and how many are left.  OSError if the address cannot be had.
+    and how many are left; ``most`` connections are served at once.  OSError if the address cannot be had.
     """
 
     def __init__(
@@ -104,8 +106,11 @@ class Server:
         address: tuple[str, int],
         talk: Callable[[socket.socket], Talks],
         ended: Callable[[Connection, int], None] | None = None,
+        most: int = MAXIMUM_CONNECTIONS,
     ) -> None:
         self._talk = talk
+        self._most = most
+        self._crowded = False
         self._ended = ended
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
@@ -148,13 +153,20 @@ class Server:
     def _start(self, sock: socket.socket) -> None:
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if os.name == "posix" and hasattr(socket, "SO_SNDTIMEO"):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_S, 0))
             connection = Connection(self, sock, self._talk(sock))
         except OSError as exc:  # gone already
             log.info("a connection was lost before it was served: %s", exc)
             sock.close()
             return
         with self._lock:  # from here on stop() knows of it; after stop() there are no new ones
-            refused = self._stopping.is_set()
+            crowded = len(self._connections) >= self._most
+            if crowded and not self._crowded:
+                log.warning("%d connections are as many as there can be; more are closed at once", self._most)
+            self._crowded = crowded
+            refused = crowded or self._stopping.is_set()
             if not refused:
                 try:
                     connection.thread.start()
@@ -195,5 +207,6 @@ class Server:
         stuck = self.connections()
         for one in stuck:
             one.abort()
+        deadline = time.monotonic() + timeout_s
         for one in stuck:
-            one.thread.join(timeout_s)
+            one.thread.join(max(deadline - time.monotonic(), 0.0))

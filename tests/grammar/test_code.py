@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import linecache
 import subprocess
 import sys
 import threading
@@ -174,3 +175,13 @@ class Plain(Message):
 
 def test_source_needs_no_parse_before() -> None:
     assert "def parse_Plain" in Plain.source()
+
+
+def test_functions_of_one_name_do_not_hide_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two messages called alike show their own text in tracebacks, and are written to files of their own."""
+    monkeypatch.setenv("CPPPO_GENERATED", str(tmp_path / "new"))
+    functions = [Struct("Alike", ["a" / USINT, "b" / kind]).parser() for kind in (USINT, UINT)]
+    files = [function.__code__.co_filename for function in functions]
+    assert len(set(files)) == 2
+    for function, file in zip(functions, files, strict=True):
+        assert Path(file).read_text() == "".join(linecache.getlines(file)) == function.__source__

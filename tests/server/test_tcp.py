@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -338,3 +339,67 @@ def test_one_hundred_at_once() -> None:
         for at, one in enumerate(clients):
             assert one.recv(100) == b"%03d" % at
         assert len(server.connections()) == 100
+
+
+def test_more_connections_than_there_can_be_are_closed_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Those there are go on; one line in the log says so, however many come."""
+    server = Server(("127.0.0.1", 0), lambda sock: Echo(), most=2)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    try:
+        with connect(server) as one, connect(server) as two:
+            assert say(one, b"1") == b"1" and say(two, b"2") == b"2"
+            for _ in range(5):
+                with connect(server) as other:
+                    assert other.recv(1) == b""
+            assert say(one, b"1") == b"1" and say(two, b"2") == b"2"
+        assert len([line for line in caplog.records if "as many as there can be" in line.getMessage()]) == 1
+    finally:
+        server.stop()
+        thread.join(TIMEOUT_S)
+
+
+class Ends(Echo):
+    """Ends its connection at the first octets."""
+
+    def receive(self, data: bytes) -> bytes:
+        self.closed = True
+        return b"bye"
+
+
+def test_a_peer_that_goes_on_sending_does_not_keep_an_ended_connection() -> None:
+    """The last reply arrives, and soon after nobody reads any more."""
+    with serving(lambda sock: Ends()) as server, connect(server) as sock:
+        assert say(sock, b"one") == b"bye"
+        deadline = time.monotonic() + TIMEOUT_S
+        with pytest.raises(OSError):
+            while time.monotonic() < deadline:
+                sock.sendall(bytes(100))
+
+
+class Stuck(Echo):
+    """Waits for the test to let go."""
+
+    release = threading.Event()
+
+    def receive(self, data: bytes) -> bytes:
+        self.release.wait(TIMEOUT_S)
+        return data
+
+
+def test_many_blocked_connections_do_not_add_up() -> None:
+    """stop() gives all of them together its time-out, twice, and not each."""
+    Stuck.release.clear()
+    server = Server(("127.0.0.1", 0), lambda sock: Stuck())
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    socks = [connect(server) for _ in range(8)]
+    for sock in socks:
+        sock.sendall(b"x")
+    began = time.monotonic()
+    server.stop(0.25)
+    assert time.monotonic() - began < 1.5
+    Stuck.release.set()
+    thread.join(TIMEOUT_S)
+    for sock in socks:
+        sock.close()

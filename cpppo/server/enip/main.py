@@ -80,6 +80,8 @@ def main(argv: Sequence[str] | None = None, attribute_class: type[Attribute] = A
     except UsageError as exc:
         print(f"enip_server: {exc}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # while tags were read from standard input
+        return 130
     if arguments.print:
         device.router.observer = _Printer()
     try:

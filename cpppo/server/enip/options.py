@@ -59,10 +59,8 @@ def parse_address(text: str, default: tuple[str, int] = ADDRESS) -> tuple[str, i
     if match["host"] and match["host"].isdecimal():
         raise UsageError(f"address {text[:60]!r} is no host; a port alone is written :{match['host'][:20]}")
     host = match["six"] or match["host"] or default[0]
-    try:
-        host.encode("idna" if host.isascii() else "ascii")
-    except UnicodeError:
-        raise UsageError(f"address {text[:60]!r}: {host[:50]!r} is no host name or address") from None
+    if not host.isascii():
+        raise UsageError(f"address {text[:60]!r}: {host[:50]!r} is no host name or address")
     return host, int(digits)
 
 

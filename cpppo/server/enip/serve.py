@@ -30,9 +30,12 @@ def serve(device: Device, address: tuple[str, int], sessions: int = MAXIMUM_SESS
     def talk(sock: socket.socket) -> Session:
         host, port = sock.getsockname()[:2]
         peer = "{}:{}".format(*sock.getpeername()[:2])
-        full = len(server.connections()) >= sessions
         log.log(NORMAL, "EtherNet/IP Server enip_%s begins serving peer %s", peer.rpartition(":")[2], peer)
         return Session(device, _handle(server), (_ipv4(host), port), peer, full)
+
+    def full() -> bool:
+        registered = [one for one in server.connections() if getattr(one.talk, "registered", False)]
+        return len(registered) >= sessions
 
     def ended(connection: Connection, left: int) -> None:
         session = connection.talk

@@ -29,23 +29,25 @@ EXPLANATIONS = 10
 
 _FRAME_OCTETS = HEADER_OCTETS + MAXIMUM_LENGTH
 _VERSION = 1
-_REGISTERED_LENGTH = 4
-
-_NULL_ITEM = items.ReplyItem(items.NULL, None)
-_SERVICES = items.ItemList([items.ReplyItem(items.SERVICES, items.ServicesItem(1, 0x20, "Communications\0\0"))])
-_INTERFACES = items.ItemList([])
+#: The capability of List Services: CIP over TCP.
+_TCP = 0x20
 
 
 class Session:
     """A session with one client.
 
     ``device`` answers CIP requests; ``handle`` is what RegisterSession will give; ``address`` is the (IPv4 address as
-    an int, port) that List Identity shows; ``peer`` names the client in the log; ``full``: there is no room for it.
+    an int, port) that List Identity shows; ``peer`` names the client in the log; ``full()``: no room for it.
     ``closed`` becomes True when the connection is to be closed, once what ``receive`` returned is sent.
     """
 
     def __init__(
-        self, device: Device, handle: int, address: tuple[int, int], peer: str = "?", full: bool = False
+        self,
+        device: Device,
+        handle: int,
+        address: tuple[int, int],
+        peer: str = "?",
+        full: Callable[[], bool] = lambda: False,
     ) -> None:
         self.device = device
         self.handle = handle
@@ -59,6 +61,7 @@ class Session:
         self._explained = 0
         self._unknown: tuple[int, ...] = ()
         self._buffer = b""
+        self._null = items.ReplyItem(items.NULL, None)
         self._size = framer(RequestFrame)
         self._parse = RequestFrame.parser()
         self._produce = ReplyFrame.producer()
@@ -131,7 +134,7 @@ class Session:
             return self._refused(frame, status.ENIP_INVALID_LENGTH)
         if self.registered:
             return self._refused(frame, status.ENIP_UNSUPPORTED_COMMAND)
-        if self.full:
+        if self.full():
             self.closed = True
             return self._refused(frame, status.ENIP_NO_RESOURCES, session=0)
         granted = asked.version == _VERSION and not asked.options
@@ -153,10 +156,11 @@ class Session:
         return b""
 
     def _list_services(self, frame: Any, octets: bytes) -> bytes:
-        return self._reply(frame, _SERVICES)
+        services = items.ServicesItem(_VERSION, _TCP, "Communications\0\0")
+        return self._reply(frame, items.ItemList([items.ReplyItem(items.SERVICES, services)]))
 
     def _list_interfaces(self, frame: Any, octets: bytes) -> bytes:
-        return self._reply(frame, _INTERFACES)
+        return self._reply(frame, items.ItemList([]))
 
     def _list_identity(self, frame: Any, octets: bytes) -> bytes:
         who = self.device.identity.data
@@ -191,12 +195,12 @@ class Session:
             self._explain(Request, octets[request.start : request.end])
         reply = self.device.request(request, Context(octets, REPLY_OCTETS, SERVICES))
         answer = items.ReplyItem(items.DATA_UNCONNECTED, reply)
-        wrapped = items.ReplyItems(frame.CIP.interface, 0, [_NULL_ITEM, answer])
+        wrapped = items.ReplyItems(frame.CIP.interface, 0, [self._null, answer])
         try:
             return self._reply(frame, wrapped)
         except UNPRODUCIBLE as exc:  # a customised Object gave what no reply can hold
             log.warning("%s: the reply to service 0x%02x cannot be sent: %s", self.peer, reply.service & ~REPLY, exc)
-            answer.data = Reply(reply.service, status.REPLY_TOO_LARGE, (), b"")
+            answer.data = Reply(reply.service, status.RESOURCE_UNAVAILABLE, (), b"")
             return self._reply(frame, wrapped)
 
     def _send_unit_data(self, frame: Any, octets: bytes) -> bytes:

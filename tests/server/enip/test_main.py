@@ -107,7 +107,7 @@ def test_help_teaches() -> None:
     """--help says what it is, shows every option and examples to try."""
     done = run_module(MODULE, "--help")
     assert (done.returncode, done.stderr) == (0, "")
-    for one in ("--address", "--print", "--verbose", "SCADA=INT[1000]", "44818", "stdin", "enip_client SCADA[1]=99"):
+    for one in ("--address", "--print", "--verbose", "SCADA=INT[1000]", "44818", "stdin", "enip_client 'SCADA[1]=99'"):
         assert one in done.stdout, one
 
 

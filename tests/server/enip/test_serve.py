@@ -324,3 +324,16 @@ def test_one_session_too_many() -> None:
                 answer += octets
         assert struct.unpack_from("<HHII", answer) == (REGISTER, 0, 0, 0x0002) and len(answer) == 24
         assert first.cip(WORD) == WORD_IS
+
+
+def test_room_is_made_by_those_who_leave() -> None:
+    """Whether there is room is asked when a client registers, not when it connects."""
+    with serving(sessions=1) as server, Client(server) as first:
+        (session,) = server.connections()
+        with socket.create_connection(server.address, TIMEOUT_S) as second:
+            second.sendall(frame(LIST_IDENTITY))
+            assert second.recv(1000)
+            first.sock.shutdown(socket.SHUT_RDWR)
+            session.thread.join(TIMEOUT_S)
+            second.sendall(frame(REGISTER, b"\1\0\0\0"))
+            assert struct.unpack_from("<HHII", second.recv(1000))[::3] == (REGISTER, 0)

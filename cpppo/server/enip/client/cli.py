@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
 import os
 import sys
 from collections.abc import Sequence
@@ -33,6 +32,8 @@ _OK, _FAILED, _USAGE, _UNREACHABLE, _INTERRUPTED, _BROKEN_PIPE = 0, 1, 2, 3, 130
 
 #: Octets of a Multiple Service Packet, which any controller takes.
 _PACKET = 500
+#: The longest time-out; systems take no more than some weeks.
+_DAY_S = 86400
 
 _EXAMPLES = """\
 tags:
@@ -90,14 +91,14 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0, eg. 5.0")
+    if not 0 < seconds <= _DAY_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0, up to {_DAY_S}; eg. 5.0")
     return seconds
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+    if not text.isdecimal() or not 1 <= int(text) <= sys.maxsize:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 to {sys.maxsize}")
     return int(text)
 
 

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from time import monotonic
 from types import TracebackType
 from typing import Any, NoReturn
@@ -33,6 +34,7 @@ MAXIMUM_DEPTH = 256
 _RECEIVED = 0x10000
 #: A time-out of nothing at all still takes what is there already.
 _SHORTEST_S = 1e-6
+_CLOSED = "it was closed"
 
 
 class connector:
@@ -63,6 +65,7 @@ class connector:
         self._lock = threading.RLock()
         self._sent: deque[Pending] = deque()
         self._limit: float | None = -1.0
+        self._closed = False
         started = monotonic()
         try:
             self._socket = socket.create_connection((self.host, self.port), timeout)
@@ -96,10 +99,14 @@ class connector:
         self._lock.release()
 
     def close(self) -> None:
-        """End the session and the connection."""
-        if self.exchange.failure is None:
-            self.exchange.end("it was closed")
-        self._socket.close()
+        """End the session and the connection; whoever waits for a reply gets RemoteProtocolError."""
+        self._closed = True
+        with suppress(OSError):  # it may be closed already
+            self._socket.shutdown(socket.SHUT_RDWR)  # which wakes a thread that waits, and holds the lock
+        with self._lock:
+            if self.exchange.failure is None:
+                self.exchange.end(_CLOSED)
+            self._socket.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_socket"):
@@ -158,7 +165,7 @@ class connector:
                 self._allow(self._time(timeout))
                 self._send(octets)
                 self._sent.append(pending)
-        return prepared.request
+        return prepared.asked()
 
     def collect(self, timeout: float | None = None) -> Result | None:
         """The result of the oldest low-level request not collected yet, None if there is none; Timeout if late."""
@@ -211,15 +218,16 @@ class connector:
                 while more and len(flying) < most and (not flying or self.exchange.failure is None):
                     try:
                         number, group = next(groups)
+                        with self._lock:
+                            flying.append(self._issue(group, number, allowed))
                     except StopIteration:
                         more = False
                     except Error as exc:  # an operation that cannot be sent; those before it are finished first
                         more, refused = False, exc
-                    else:
-                        with self._lock:
-                            flying.append(self._issue(group, number, allowed))
                 if flying:
                     with self._lock:
+                        if isinstance(refused, Timeout) and flying[0].results is None:
+                            break  # nothing more can come once a frame was sent in part
                         results = self._wait(flying[0], allowed)
                     flying.popleft()
                     yield from results
@@ -348,7 +356,7 @@ class connector:
         """Octets received, none at the end; what is wrong with them is raised unless they answer the request too."""
         if not octets:
             self._socket.close()
-            raise self.exchange.end(f"{self} closed the connection")
+            raise self.exchange.end(_CLOSED if self._closed else f"{self} closed the connection")
         try:
             self.exchange.feed(octets)
         except RemoteProtocolError:

@@ -28,7 +28,9 @@ from cpppo.server.enip.wire.header import (
 from cpppo.server.enip.wire.items import DATA_UNCONNECTED, NULL, ReplyItems, RequestItem, RequestItems
 from cpppo.server.enip.wire.path import Path
 from cpppo.server.enip.wire.services import REPLY, Reply, Request
+from cpppo.server.enip.wire.services.attributes import GET_ATTRIBUTES_ALL
 from cpppo.server.enip.wire.services.multiple import MULTIPLE, MemberRequest, Multiple, MultipleReply
+from cpppo.server.enip.wire.services.tag import Void
 from cpppo.server.enip.wire.services.unconnected import CONNECTION_MANAGER, UNCONNECTED_SEND, UnconnectedSend
 from cpppo.server.enip.wire.status import describe_encapsulation
 
@@ -47,6 +49,8 @@ _PRIORITY, _TICKS = 5, 157
 _ROUTER = Path.of([{"class": 2}, {"instance": 1}])
 _PAYLOADS: Mapping[int, type[Message]] = {REGISTER_SESSION: Register, SEND_RR_DATA: ReplyItems}
 _REFUSED = UNCONNECTED_SEND.code | REPLY
+#: A request without data, to measure what is around it.
+_LEAST = MemberRequest(GET_ATTRIBUTES_ALL.code, _ROUTER, Void())
 
 #: A path to send to or along: terms, text or a Path; None is the usual one.
 Route = Path | str | Iterable[Mapping[str, Any]] | None
@@ -80,10 +84,7 @@ class Pending:
         self.results: list[Result] | None = None
 
     def __str__(self) -> str:
-        if not self.operations:
-            return "Register Session"
-        more = len(self.operations) - 1
-        return f"{self.operations[0]}{f' and {more} more' if more else ''}"
+        return _named(self.operations) if self.operations else "Register Session"
 
 
 class _Envelope:
@@ -103,25 +104,37 @@ class _Envelope:
             command=SEND_RR_DATA, session=0, status=0, context=bytes(CONTEXT_OCTETS), options=0, CIP=items
         )
 
-    def around(self, request: Any, session: int) -> tuple[bytes, bytes]:
-        """The octets of the frame around a request: those before its context, and those after it."""
+    def around(self, request: Any, operations: Sequence[Operation], session: int) -> tuple[bytes, bytes]:
+        """The octets of the frame around a request of operations: those before its context, and those after it."""
         self.frame.session = session
+        try:
+            octets = self._produce(request)
+            size = len(octets) - HEADER_OCTETS
+        except LocalProtocolError:  # maybe since it is beyond the lengths that are written within the frame
+            sizes = [len(one.request.produce()) for one in operations]
+            inner = sizes[0] - len(_LEAST.produce()) if len(sizes) == 1 else 2 + sum(sizes) + 2 * len(sizes)
+            size = len(self._produce(_LEAST)) - HEADER_OCTETS + inner
+            if size <= MAXIMUM_LENGTH:
+                raise
+        if size > MAXIMUM_LENGTH:
+            raise LocalProtocolError(
+                f"{_named(operations)}: the request has {size} octets, a frame takes at most {MAXIMUM_LENGTH}; "
+                "do it in parts"
+            )
+        return octets[:_CONTEXT_AT], octets[_CONTEXT_AT + CONTEXT_OCTETS :]
+
+    def _produce(self, request: Any) -> bytes:
         if self.wrapped:
             self.holder.request = request
         else:
             self.holder.data = request
-        octets = self.frame.produce()
-        if len(octets) > MAXIMUM_LENGTH:
-            raise LocalProtocolError(
-                f"a frame of {len(octets)} octets, more than {MAXIMUM_LENGTH}; ask for less at once"
-            )
-        return octets[:_CONTEXT_AT], octets[_CONTEXT_AT + CONTEXT_OCTETS :]
+        return self.frame.produce()
 
     def parts(self, operation: Operation, session: int) -> tuple[bytes, bytes]:
         """As ``around``, of one operation, which keeps them: many are sent again and again."""
         framed = operation.framed
         if not framed or framed[0] is not self or framed[1] != session:
-            operation.framed = framed = (self, session, *self.around(operation.request, session))
+            operation.framed = framed = (self, session, *self.around(operation.request, (operation,), session))
         return framed[2], framed[3]
 
 
@@ -180,7 +193,7 @@ class Exchange:
             head, tail = envelope.parts(operations[0], self.session)
         else:
             members = Multiple([one.request for one in operations])
-            head, tail = envelope.around(MemberRequest(MULTIPLE.code, _ROUTER, members), self.session)
+            head, tail = envelope.around(MemberRequest(MULTIPLE.code, _ROUTER, members), operations, self.session)
         pending = self._expect(SEND_RR_DATA, operations, index, context, envelope.wrapped)
         return pending, head + pending.context + tail
 
@@ -270,6 +283,8 @@ class Exchange:
     def _frame(self, octets: bytes) -> None:
         """A whole frame."""
         frame: Any = parsed(ReplyFrame, octets)
+        if frame.command == NOP:  # it answers nothing, whatever its context
+            return
         context = frame.context
         pending = self._pending.get(context)
         if pending is None:
@@ -295,7 +310,7 @@ class Exchange:
             _PAYLOADS[frame.command].parse(octets[HEADER_OCTETS:])  # which says what is wrong
             raise RemoteProtocolError(f"the reply to {pending} cannot be understood", "CIP", HEADER_OCTETS)
         pending.results = self._registered(frame) if not pending.operations else _results(pending, frame.CIP.item)
-        del self._pending[context]
+        self._pending.pop(context, None)  # gone already if the conversation was ended meanwhile
 
     def _registered(self, frame: Any) -> list[Result]:
         if frame.CIP.version != _VERSION:
@@ -317,6 +332,11 @@ def _check_header(octets: bytes) -> None:
         raise RemoteProtocolError(f"a frame of {length} octets, more than {MAXIMUM_LENGTH}", "length", 2)
 
 
+def _named(operations: Sequence[Operation]) -> str:
+    more = len(operations) - 1
+    return f"{operations[0]}{f' and {more} more' if more else ''}"
+
+
 def _path(given: Route, usual: Iterable[Mapping[str, Any]]) -> Path:
     terms = usual if given is None else given
     if isinstance(terms, (Path, str)):
@@ -335,19 +355,19 @@ def _results(pending: Pending, items: Sequence[Any]) -> list[Result]:
     expected = (MULTIPLE if multiple else operations[0].service).code | REPLY
     if pending.wrapped and reply.service == _REFUSED != expected and reply.status:  # the route itself was refused
         return [
-            Result(index, one.description(multiple), one.request, reply, refusal(reply), None) for one in operations
+            Result(index, one.description(multiple), one.asked(), reply, refusal(reply), None) for one in operations
         ]
     if not multiple:
         one = operations[0]
-        return [Result(index, one.description(False), one.request, reply, *one.outcome(reply))]
+        return [Result(index, one.description(False), one.asked(), reply, *one.outcome(reply))]
     if reply.service != expected:
         raise RemoteProtocolError(f"a reply to service 0x{reply.service & ~REPLY:02x} answers {pending}", "CIP.item[1]")
     if reply.status not in MULTIPLE.answered:
-        return [Result(index, one.description(True), one.request, reply, refusal(reply), None) for one in operations]
+        return [Result(index, one.description(True), one.asked(), reply, refusal(reply), None) for one in operations]
     members = [parsed(Reply, octets) for octets in parsed(MultipleReply, reply.data).reply]
     if len(members) != len(operations):
         raise RemoteProtocolError(f"{len(members)} replies answer {len(operations)} requests", "CIP.item[1].data.reply")
     return [
-        Result(index, one.description(True), one.request, member, *one.outcome(member))
+        Result(index, one.description(True), one.asked(), member, *one.outcome(member))
         for one, member in zip(operations, members, strict=True)
     ]

@@ -109,7 +109,8 @@ def as_path(path: Any) -> tuple[Path, int | None, str]:
 
 
 def _path_key(path: Any) -> Any:
-    return tuple([tuple(term.items()) for term in path]) if path.__class__ is list else path
+    # With the types of the values: True is no 1.
+    return tuple([(*term.items(), *map(type, term.values())) for term in path]) if path.__class__ is list else path
 
 
 def _remember(known: dict[Any, T], key: Any, value: T) -> T:
@@ -155,6 +156,12 @@ class Operation:
     def description(self, multiple: bool) -> str:
         """A few words in columns, eg. ``Single Read  Frag SCADA``."""
         return f"Multi. {_NAMES[self.service.code]} {self.text}" if multiple else self.single
+
+    def asked(self) -> Any:
+        """A copy of the request, for a caller to keep and change: this operation may be shared."""
+        data = self.request.data
+        fields = [getattr(data, name) for name in data._fields_]
+        return MemberRequest(self.service.code, self.request.path, type(data)(*fields))
 
     def sizes(self) -> tuple[int, int]:
         """(octets of the request, most octets of the reply) as members of a Multiple Service Packet."""
@@ -230,7 +237,13 @@ def prepare(operation: Mapping[str, Any], fragment: bool = False) -> Operation:
     if "data" in operation:
         return _prepare(operation, fragment)
     try:
-        key = (fragment, *[_path_key(value) if name == "path" else (name, value) for name, value in operation.items()])
+        key = (
+            fragment,
+            *[
+                _path_key(value) if name == "path" else (name, value, value.__class__)
+                for name, value in operation.items()
+            ],
+        )
         found = _operations.get(key)
     except (TypeError, AttributeError):
         return _prepare(operation, fragment)

@@ -67,18 +67,20 @@ def format_result(result: Result) -> str:
     if request.service in _LABELS and path.element:
         first = path.element[-1]
         last = first + request.data.elements - 1
-        first += getattr(request.data, "offset", 0) // _size(request, result)
+        size = _size(request, result)
+        if size is not None:
+            first += getattr(request.data, "offset", 0) // size
         index = f"[{first:5d}-{last:<5d}]"
     elif request.service in _LABELS and request.data.elements > 1:
         index = f"[{0:5d}-{request.data.elements - 1:<5d}]"
     return f"{format_path(path):>{_NAME}}{index} {operator} {shown!r}: {format_status(result.sts)!r}"
 
 
-def _size(request: Any, result: Result) -> int:
+def _size(request: Any, result: Result) -> int | None:
     """Octets of an element, as far as the request or its reply tells."""
     code = request.data.type if request.service in _WRITES else int.from_bytes(result.rpy.data[:2], "little")
     kind = BY_CODE.get(code)
-    return kind.size if kind is not None else 1
+    return kind.size if kind is not None else None
 
 
 def label(service: int | None) -> str:

@@ -13,16 +13,11 @@ from typing import Any, ClassVar, NamedTuple
 from cpppo.errors import StatusError
 from cpppo.server.enip.device.attribute import MASK_GA_ALL, MASK_GA_SNG, Attribute
 from cpppo.server.enip.wire import status
-from cpppo.server.enip.wire.services import Service, attributes, tag
+from cpppo.server.enip.wire.services import Service, attributes
 from cpppo.server.enip.wire.types import UINT
 
 __all__ = ["REPLY_HEAD", "Answer", "Context", "Handler", "Meta", "Object", "Target", "serves"]
 
-
-#: Services that address an attribute by a name.
-TAG_CODES = frozenset(
-    one.code for one in (tag.READ_TAG, tag.WRITE_TAG, tag.RMW_TAG, tag.READ_TAG_FRAGMENTED, tag.WRITE_TAG_FRAGMENTED)
-)
 
 #: Octets of a reply before its payload (without extended status).
 REPLY_HEAD = 4
@@ -59,11 +54,10 @@ class Context:
         self.room = room
         self.services = services
 
-    def fitting(self, octets: bytes) -> bytes:
-        """The payload of a reply, if it fits; StatusError if not."""
-        if len(octets) + REPLY_HEAD > self.room:
+    def fit(self, size: int) -> None:
+        """StatusError if a payload of so many octets does not fit the reply."""
+        if size + REPLY_HEAD > self.room:
             raise StatusError(status.REPLY_TOO_LARGE)
-        return octets
 
 
 class Answer(NamedTuple):
@@ -87,11 +81,6 @@ def serves(service: Service) -> Callable[[Handler], Handler]:
     return mark
 
 
-def _handlers(cls: type) -> dict[int, Handler]:
-    """The handlers that a class itself marks, by service code."""
-    return {one.serves.code: one for one in vars(cls).values() if hasattr(one, "serves")}
-
-
 class Object:
     """An object instance.  ``class_id``, ``name``; ``attribute``: its attributes by number.
 
@@ -111,119 +100,140 @@ class Object:
 
     def __init_subclass__(cls, **kwds: Any) -> None:
         super().__init_subclass__(**kwds)
-        cls.services = {**cls.services, **_handlers(cls)}
-        cls.symbolic_services = {code: one for code, one in cls.services.items() if code in TAG_CODES}
+        cls._collect()
+
+    @classmethod
+    def _collect(cls) -> None:
+        """Find the handlers, those that a subclass overrides without marking them again included."""
+        marked: dict[str, Service] = {}
+        for base in reversed(cls.__mro__):
+            marked.update((name, one.serves) for name, one in vars(base).items() if hasattr(one, "serves"))
+        cls.services = {service.code: getattr(cls, name) for name, service in marked.items()}
+        cls.symbolic_services = {
+            service.code: getattr(cls, name) for name, service in marked.items() if service.symbolic
+        }
 
     def put(self, number: int, attribute: Attribute) -> Attribute:
         """Add an attribute under its number."""
         self.attribute[number] = attribute
         return attribute
 
-    # -- the common services
+    # -- every reading and writing of a whole attribute goes through these
 
-    def _one(self, target: Target) -> Attribute:
-        if target.attribute is None:
-            raise StatusError(status.ATTRIBUTE_NOT_SUPPORTED)
-        if target.attribute.error:
-            raise StatusError(target.attribute.error)
-        return target.attribute
+    def read(self, attribute: Attribute) -> bytes:
+        """The octets of an attribute; StatusError if it answers an error."""
+        if attribute.error:
+            raise StatusError(attribute.error)
+        return attribute.octets()
 
-    @serves(attributes.GET_ATTRIBUTES_ALL)
-    def get_attributes_all(self, target: Target, data: Any, context: Context) -> Any:
-        """All attributes in order of their numbers, packed one after the other."""
-        every = [one for _, one in sorted(self.attribute.items()) if not one.mask & MASK_GA_ALL]
-        if not every:
-            raise StatusError(status.SERVICE_NOT_SUPPORTED)
-        return attributes.AttributeData(context.fitting(b"".join(one.octets() for one in every)))
-
-    @serves(attributes.GET_ATTRIBUTE_SINGLE)
-    def get_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
-        """One attribute, whole."""
-        attribute = self._one(target)
-        if attribute.mask & MASK_GA_SNG:
-            raise StatusError(status.ATTRIBUTE_NOT_SUPPORTED)
-        return attributes.AttributeData(context.fitting(attribute.octets()))
-
-    @serves(attributes.SET_ATTRIBUTE_SINGLE)
-    def set_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
-        """One attribute, whole; exactly as many octets as it has."""
-        attribute = self._one(target)
-        code = self._assign(attribute, data.data)
-        if code:
-            raise StatusError(code)
-        return b""
-
-    def _assign(self, attribute: Attribute, octets: bytes) -> int:
-        """Set an attribute; the status."""
+    def write(self, attribute: Attribute, octets: bytes) -> None:
+        """Replace the octets of an attribute, all of them; StatusError if that is refused, or answered by an error."""
         if not self.settable(attribute):
-            return status.ATTRIBUTE_NOT_SETTABLE
-        size = attribute.size
-        if len(octets) != size:
-            return status.NOT_ENOUGH_DATA if len(octets) < size else status.TOO_MUCH_DATA
+            raise StatusError(status.ATTRIBUTE_NOT_SETTABLE)
+        if len(octets) != attribute.size:
+            raise StatusError(status.NOT_ENOUGH_DATA if len(octets) < attribute.size else status.TOO_MUCH_DATA)
         attribute.write_octets(0, octets)
-        return status.SUCCESS
+        if attribute.error:
+            raise StatusError(attribute.error)
 
     def settable(self, attribute: Attribute) -> bool:
         """Whether an attribute can be set; by default none can."""
         return False
 
+    # -- the common services
+
+    def _every(self) -> list[Attribute]:
+        """The attributes that the services on all of them are about, in order of their numbers."""
+        every = [one for _, one in sorted(self.attribute.items()) if not one.mask & MASK_GA_ALL]
+        if not every:
+            raise StatusError(status.SERVICE_NOT_SUPPORTED)
+        return every
+
+    @serves(attributes.GET_ATTRIBUTES_ALL)
+    def get_attributes_all(self, target: Target, data: Any, context: Context) -> Any:
+        """All attributes, packed one after the other."""
+        every = self._every()
+        context.fit(sum(one.size for one in every))
+        return attributes.AttributeData(b"".join(map(self.read, every)))
+
+    @serves(attributes.GET_ATTRIBUTE_SINGLE)
+    def get_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
+        """One attribute, whole."""
+        attribute = target.attribute
+        if attribute is None or attribute.mask & MASK_GA_SNG:
+            raise StatusError(status.ATTRIBUTE_NOT_SUPPORTED)
+        context.fit(attribute.size)
+        return attributes.AttributeData(self.read(attribute))
+
+    @serves(attributes.SET_ATTRIBUTE_SINGLE)
+    def set_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
+        """One attribute, whole; exactly as many octets as it has."""
+        if target.attribute is None:
+            raise StatusError(status.ATTRIBUTE_NOT_SUPPORTED)
+        self.write(target.attribute, data.data)
+        return b""
+
     @serves(attributes.GET_ATTRIBUTE_LIST)
     def get_attribute_list(self, target: Target, data: Any, context: Context) -> Any:
         """Every attribute asked for, in that order: number, status and, if that is 0, the value."""
-        parts, failed = [], False
+        parts, worst, size = [], status.SUCCESS, UINT.size
         for number in data.attribute:
             attribute = self.attribute.get(number)
-            if attribute is None or attribute.mask & MASK_GA_SNG or attribute.error:
-                code = attribute.error if attribute is not None and attribute.error else status.ATTRIBUTE_NOT_SUPPORTED
-                parts.append(UINT.produce(number) + UINT.produce(code))
-                failed = True
-            else:
-                parts.append(UINT.produce(number) + UINT.produce(status.SUCCESS) + attribute.octets())
-        return Answer(
-            attributes.AttributeValues(len(parts), context.fitting(b"".join(parts))),
-            status.ATTRIBUTE_LIST_ERROR if failed else status.SUCCESS,
-        )
+            code, octets = status.ATTRIBUTE_NOT_SUPPORTED, b""
+            if attribute is not None and not attribute.mask & MASK_GA_SNG:
+                size += attribute.size
+                context.fit(size)  # before it is read: a long list of large attributes costs nothing
+                try:
+                    code, octets = status.SUCCESS, self.read(attribute)
+                except StatusError as exc:
+                    code = exc.status
+            size += 2 * UINT.size
+            context.fit(size)
+            worst = status.ATTRIBUTE_LIST_ERROR if code else worst
+            parts.append(UINT.produce(number) + UINT.produce(code) + octets)
+        return Answer(attributes.AttributeValues(len(parts), b"".join(parts)), worst)
 
     @serves(attributes.SET_ATTRIBUTE_LIST)
     def set_attribute_list(self, target: Target, data: Any, context: Context) -> Any:
         """Set every attribute listed, in that order; one that is unknown ends the list: its size is not known."""
-        parts, octets, failed = [], data.data, False
+        parts, octets, worst = [], data.data, status.SUCCESS
+        context.fit(UINT.size + 2 * UINT.size * data.count)
         for _ in range(data.count):
             if len(octets) < UINT.size:
                 raise StatusError(status.NOT_ENOUGH_DATA)
             number = UINT.unpack(octets[: UINT.size])
             attribute = self.attribute.get(number)
-            if attribute is None:
-                parts.append(UINT.produce(number) + UINT.produce(status.ATTRIBUTE_NOT_SUPPORTED))
-                failed = True
-                break
-            size = attribute.size
-            value, octets = octets[UINT.size : UINT.size + size], octets[UINT.size + size :]
-            code = self._assign(attribute, value)
-            failed = failed or code != status.SUCCESS
+            code = status.ATTRIBUTE_NOT_SUPPORTED
+            if attribute is not None:
+                value, octets = octets[UINT.size :][: attribute.size], octets[UINT.size + attribute.size :]
+                try:
+                    self.write(attribute, value)
+                    code = status.SUCCESS
+                except StatusError as exc:
+                    code = exc.status
+            worst = status.ATTRIBUTE_LIST_ERROR if code else worst
             parts.append(UINT.produce(number) + UINT.produce(code))
-        return Answer(
-            attributes.AttributeValues(len(parts), context.fitting(b"".join(parts))),
-            status.ATTRIBUTE_LIST_ERROR if failed else status.SUCCESS,
-        )
+            if attribute is None:
+                break
+        return Answer(attributes.AttributeValues(len(parts), b"".join(parts)), worst)
 
     @serves(attributes.SET_ATTRIBUTES_ALL)
     def set_attributes_all(self, target: Target, data: Any, context: Context) -> Any:
         """Set all attributes, in order of their numbers, if all can be set."""
-        every = [one for _, one in sorted(self.attribute.items()) if not one.mask & MASK_GA_ALL]
-        if not every or not all(self.settable(one) for one in every):
+        every = self._every()
+        if not all(self.settable(one) for one in every):
             raise StatusError(status.SERVICE_NOT_SUPPORTED)
-        sizes = [one.size for one in every]
-        if len(data.data) != sum(sizes):
-            raise StatusError(status.NOT_ENOUGH_DATA if len(data.data) < sum(sizes) else status.TOO_MUCH_DATA)
+        size = sum(one.size for one in every)
+        if len(data.data) != size:
+            raise StatusError(status.NOT_ENOUGH_DATA if len(data.data) < size else status.TOO_MUCH_DATA)
         at = 0
-        for one, size in zip(every, sizes, strict=True):
-            one.write_octets(0, data.data[at : at + size])
-            at += size
+        for one in every:
+            self.write(one, data.data[at : at + one.size])
+            at += one.size
         return b""
 
 
-Object.services = _handlers(Object)
+Object._collect()
 
 
 class Meta(Object):

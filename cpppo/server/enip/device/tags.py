@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from cpppo.errors import StatusError
+from cpppo.grammar import UNPRODUCIBLE
 from cpppo.server.enip.device.attribute import Attribute
 from cpppo.server.enip.device.object import REPLY_HEAD, Answer, Context, Object, Target, serves
 from cpppo.server.enip.wire import status
-from cpppo.server.enip.wire.services import Reply, attributes, multiple, tag
+from cpppo.server.enip.wire.services import REPLY, Reply, multiple, tag
 from cpppo.server.enip.wire.types import BY_CODE, pack, unpack
 
 __all__ = ["READ_OCTETS", "REPLY_OCTETS", "MessageRouter"]
@@ -66,7 +67,11 @@ class MessageRouter(Object):
         return self._read(target, data.elements, data.offset, context)
 
     def _read(self, target: Target, elements: int, offset: int, context: Context) -> Any:
-        attribute = self._one(target)
+        attribute = target.attribute
+        if attribute is None:
+            raise StatusError(status.ATTRIBUTE_NOT_SUPPORTED)
+        if attribute.error:
+            raise StatusError(attribute.error)
         kind = attribute.type
         size, start = kind.size, target.start
         if not 0 < elements <= len(attribute) - start:
@@ -128,17 +133,17 @@ class MessageRouter(Object):
         written = attribute.modify_octets(first, data.masks[:size], data.masks[size : 2 * size])
         return self._written(attribute, first, written)
 
-    @serves(attributes.GET_ATTRIBUTE_SINGLE)
-    def get_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
-        answer = super().get_attribute_single(target, data, context)
-        self._observed(target.attribute, 0, answer.data, "==")
-        return answer
+    def read(self, attribute: Attribute) -> bytes:
+        octets = super().read(attribute)
+        self._observed(attribute, 0, octets, "==")
+        return octets
 
-    @serves(attributes.SET_ATTRIBUTE_SINGLE)
-    def set_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
-        answer = super().set_attribute_single(target, data, context)
-        self._observed(target.attribute, 0, data.data, "<=")
-        return answer
+    def write(self, attribute: Attribute, octets: bytes) -> None:
+        try:
+            super().write(attribute, octets)
+        finally:
+            if len(octets) == attribute.size:  # it was written, whatever it answers
+                self._observed(attribute, 0, octets, "<=")
 
     def _writable(self, target: Target) -> Attribute:
         if target.attribute is None:
@@ -182,9 +187,9 @@ class MessageRouter(Object):
             raise StatusError(attribute.error)
         return b""
 
-    def _observed(self, attribute: Attribute | None, first: int, octets: bytes, sign: str) -> None:
+    def _observed(self, attribute: Attribute, first: int, octets: bytes, sign: str) -> None:
         """Tell the observer of the whole elements among some octets; one that fails is not asked again."""
-        if self.observer is None or attribute is None:
+        if self.observer is None:
             return
         size = attribute.type.size
         skip = -first % size
@@ -214,7 +219,12 @@ class MessageRouter(Object):
             spare = room - left * least
             inside.room = spare
             reply = route(request, inside)
-            produced = produce(reply)
+            try:
+                produced = produce(reply)
+            except UNPRODUCIBLE as exc:
+                log.warning("the reply to service 0x%02x cannot be sent: %s", reply.service & ~REPLY, exc)
+                reply = Reply(reply.service, status.RESOURCE_UNAVAILABLE, (), b"")
+                produced = produce(reply)
             if len(produced) > spare:
                 produced = produce(Reply(reply.service, status.REPLY_TOO_LARGE, (), b""))
                 worst = status.EMBEDDED_ERROR

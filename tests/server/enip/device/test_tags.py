@@ -399,8 +399,10 @@ def test_observer_sees_reads_and_writes(simulator: Simulator) -> None:
         (modify(symbol("Word"), 2, b"\1\0", b"\xff\xff"), "<="),
         (b"\x10" + numbers(2, 1, 4) + b"\7\0", "<="),
         (b"\x0e" + numbers(2, 1, 4), "=="),
+        (b"\x03" + numbers(2, 1) + bytes.fromhex("0100 0400"), "=="),
+        (b"\x04" + numbers(2, 1) + bytes.fromhex("0100 0400 0700"), "<="),
     ],
-    ids=["modify", "set", "get"],
+    ids=["modify", "set", "get", "get list", "set list"],
 )
 def test_observer_sees_other_services(simulator: Simulator, request_: bytes, sign: str) -> None:
     """... also those that change bits, and those of attributes."""

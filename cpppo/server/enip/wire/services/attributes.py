@@ -11,6 +11,7 @@ __all__ = [
     "GET_ATTRIBUTES_ALL",
     "GET_ATTRIBUTE_LIST",
     "GET_ATTRIBUTE_SINGLE",
+    "SERVICES",
     "SET_ATTRIBUTES_ALL",
     "SET_ATTRIBUTE_LIST",
     "SET_ATTRIBUTE_SINGLE",
@@ -46,3 +47,12 @@ GET_ATTRIBUTE_LIST = Service(0x03, "Get Attribute List", AttributeList, Attribut
 SET_ATTRIBUTE_LIST = Service(0x04, "Set Attribute List", AttributeValues, AttributeValues, answered=(0x00, 0x0A))
 GET_ATTRIBUTE_SINGLE = Service(0x0E, "Get Attribute Single", Void, AttributeData)
 SET_ATTRIBUTE_SINGLE = Service(0x10, "Set Attribute Single", AttributeData, Void)
+
+SERVICES = (
+    GET_ATTRIBUTES_ALL,
+    SET_ATTRIBUTES_ALL,
+    GET_ATTRIBUTE_LIST,
+    SET_ATTRIBUTE_LIST,
+    GET_ATTRIBUTE_SINGLE,
+    SET_ATTRIBUTE_SINGLE,
+)

@@ -32,6 +32,8 @@ class Service(NamedTuple):
     class_id: int | None = None
     #: General statuses whose reply carries the reply payload.
     answered: tuple[int, ...] = (0x00,)
+    #: Whether it can be asked of an attribute by its name alone.
+    symbolic: bool = False
 
 
 class RequestEnvelope(Message):

@@ -12,19 +12,7 @@ from cpppo.server.enip.wire.types import UINT
 __all__ = ["MULTIPLE", "MEMBERS", "MemberRequest", "Multiple", "MultipleReply"]
 
 #: What may stand in a Multiple Service Packet: everything but another one.
-MEMBERS = (
-    attributes.GET_ATTRIBUTES_ALL,
-    attributes.SET_ATTRIBUTES_ALL,
-    attributes.GET_ATTRIBUTE_LIST,
-    attributes.SET_ATTRIBUTE_LIST,
-    attributes.GET_ATTRIBUTE_SINGLE,
-    attributes.SET_ATTRIBUTE_SINGLE,
-    tag.READ_TAG,
-    tag.WRITE_TAG,
-    tag.RMW_TAG,
-    tag.READ_TAG_FRAGMENTED,
-    tag.WRITE_TAG_FRAGMENTED,
-)
+MEMBERS = (*attributes.SERVICES, *tag.SERVICES)
 
 MemberRequest: Any = requests(MEMBERS)
 

@@ -10,6 +10,7 @@ __all__ = [
     "READ_TAG",
     "READ_TAG_FRAGMENTED",
     "RMW_TAG",
+    "SERVICES",
     "WRITE_TAG",
     "WRITE_TAG_FRAGMENTED",
     "ReadModifyWriteTag",
@@ -76,8 +77,12 @@ class ReadModifyWriteTag(Message):
     masks = octets()
 
 
-READ_TAG = Service(0x4C, "Read Tag", ReadTag, TagData, answered=(0x00, 0x06))
-WRITE_TAG = Service(0x4D, "Write Tag", WriteTag, Void)
-RMW_TAG = Service(0x4E, "Read Modify Write Tag", ReadModifyWriteTag, Void)
-READ_TAG_FRAGMENTED = Service(0x52, "Read Tag Fragmented", ReadTagFragmented, TagData, answered=(0x00, 0x06))
-WRITE_TAG_FRAGMENTED = Service(0x53, "Write Tag Fragmented", WriteTagFragmented, Void)
+READ_TAG = Service(0x4C, "Read Tag", ReadTag, TagData, answered=(0x00, 0x06), symbolic=True)
+WRITE_TAG = Service(0x4D, "Write Tag", WriteTag, Void, symbolic=True)
+RMW_TAG = Service(0x4E, "Read Modify Write Tag", ReadModifyWriteTag, Void, symbolic=True)
+READ_TAG_FRAGMENTED = Service(
+    0x52, "Read Tag Fragmented", ReadTagFragmented, TagData, answered=(0x00, 0x06), symbolic=True
+)
+WRITE_TAG_FRAGMENTED = Service(0x53, "Write Tag Fragmented", WriteTagFragmented, Void, symbolic=True)
+
+SERVICES = (READ_TAG, WRITE_TAG, RMW_TAG, READ_TAG_FRAGMENTED, WRITE_TAG_FRAGMENTED)
