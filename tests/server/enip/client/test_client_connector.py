@@ -170,6 +170,103 @@ def test_a_wrong_operation_comes_after_those_before_it(depth: int) -> None:
         connection.close()
 
 
+@pytest.mark.parametrize("depth", [0, 1, 10])
+def test_a_request_too_large_comes_after_those_before_it(depth: int) -> None:
+    """An operation that no frame takes raises its error when those before it have given their results."""
+    found = []
+    with Peer() as peer:
+        connection = connected(peer)
+        with pytest.raises(LocalProtocolError, match="do it in parts"):
+            for one in connection.operate(
+                [{"path": "A[1]"}, {"path": "A[2]"}, {"path": "A", "data": [0] * 33000}, {"path": "A[3]"}], depth=depth
+            ):
+                found.append(one.val)
+        assert found == [[1], [2]]
+        assert list(connection.results([{"path": "A[4]"}])) == [[4]], "and the connection goes on"
+        connection.close()
+
+
+def test_what_came_before_sending_failed_is_given() -> None:
+    """Results whose replies were received are given before the error of a request that could not be sent."""
+    held: list[bytes] = []
+
+    def script(request: bytes, number: int) -> bytes:
+        held.append(reply(request, serve(bare(request))))
+        return b"" if number % 3 else b"".join(held)
+
+    with Peer(after_register(script)) as peer:
+        connection = connected(peer)
+        results = connection.results(client.parse_operations([f"X[{n}]" for n in range(9)]), depth=3)
+        found = [next(results)]
+        connection._socket.shutdown(socket.SHUT_WR)
+        with pytest.raises(RemoteProtocolError, match="broke"):
+            for value in results:
+                found.append(value)
+        connection.close()
+    assert found == [[0], [1], [2]]
+
+
+def test_sending_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that could not be sent in time is a Timeout, also when others are in flight."""
+    with Peer(after_register(lambda request, number: b"")) as peer:
+        connection = connected(peer)
+        send = connection._send
+
+        def slow(octets: bytes) -> None:
+            if b"Late" in octets:
+                raise Timeout(str(connection.exchange.end("it took no request")))
+            send(octets)
+
+        monkeypatch.setattr(connection, "_send", slow)
+        with pytest.raises(Timeout, match="took no request before answering Read Tag X"):
+            list(connection.results(client.parse_operations(["X", "Late"]), depth=2))
+        connection.close()
+
+
+def test_close_wakes_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that waits for a reply without limit gets an error when another closes the connection."""
+    waiting, raised = threading.Event(), []
+
+    def wait() -> None:
+        try:
+            connection.collect()
+        except RemoteProtocolError as exc:
+            raised.append(str(exc))
+
+    with Peer(after_register(lambda request, number: b"")) as peer:
+        connection = connected(peer, timeout=None)
+        connection.read("X")
+        allow = connection._allow
+
+        def about_to_wait(timeout: float | None) -> None:
+            allow(timeout)
+            waiting.set()
+
+        monkeypatch.setattr(connection, "_allow", about_to_wait)
+        thread = threading.Thread(target=wait, daemon=True)
+        thread.start()
+        assert waiting.wait(LONG_S)
+        connection.close()
+        thread.join(LONG_S)
+    assert raised == ["it was closed before answering Read Tag Fragmented X"]
+
+
+def test_records_can_be_changed() -> None:
+    """Changing the request record of a call or a result changes nothing that is sent later."""
+    with Peer() as peer:
+        connection = connected(peer)
+        for _ in range(2):
+            record = connection.read("X[1]")
+            assert record.data.elements == 1
+            record.data.elements = 7
+            assert connection.collect().val == [1]
+            for depth, multiple in ((0, 0), (2, 0), (2, 500)):
+                for result in connection.operate([{"path": "X[1]"}] * 2, depth=depth, multiple=multiple):
+                    assert (result.val, result.req.data.elements) == ([1], 1)
+                    result.req.data.elements = 7
+        connection.close()
+
+
 def test_low_level() -> None:
     """Low-level calls give the request record; await_response gives the results in the order asked."""
     with Peer() as peer:

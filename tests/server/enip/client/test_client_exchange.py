@@ -306,12 +306,58 @@ def test_hopeless_frames_are_not_awaited(octets: bytes, problem: str) -> None:
         exchange.feed(octets[23:])
 
 
-def test_nop_is_ignored() -> None:
-    """A peer may send NOP at any time."""
+def test_nop_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
+    """A peer may send NOP at any time, under any context; nothing is said of it."""
+    caplog.set_level(logging.DEBUG)
     exchange = open_exchange()
     pending, octets = issue(exchange, "X")
-    exchange.feed(frame(0, b"hello", bytes(8)) + controller(octets, 0))
+    exchange.feed(frame(0, b"hello", bytes(8)) + frame(0, b"", pending.context) + controller(octets, 0))
     assert values(pending) == [[0]]
+    assert not caplog.records
+
+
+def test_ended_while_a_reply_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conversation that is ended while a reply is being understood still gives its result."""
+    from cpppo.server.enip.client import exchange as module
+
+    exchange, understood = open_exchange(), module._results
+    pending, octets = issue(exchange, "X[3]")
+
+    def ending(*args: Any) -> list[Result]:
+        exchange.end("it was closed")
+        return understood(*args)
+
+    monkeypatch.setattr(module, "_results", ending)
+    exchange.feed(controller(octets, 0))
+    assert values(pending) == [[3]]
+
+
+@pytest.mark.parametrize("route", [None, []])
+@pytest.mark.parametrize(
+    ("counts", "what", "extra"),
+    [
+        ([32760], r"Write Tag X\[0-32759\]", 10),
+        ([40000], r"Write Tag X\[0-39999\]", 10),
+        ([500] * 70, r"Write Tag X\[0-499\] and 69 more", 70 * 12 + 8),
+    ],
+)
+def test_too_large_for_a_frame(route: Any, counts: list[int], what: str, extra: int) -> None:
+    """A request too large for a frame is one short sentence: which, its octets, the limit, and what to do."""
+    exchange = open_exchange(route_path=route)
+    around = 16 if route == [] else 16 + 14
+    size = 2 * sum(counts) + extra + around
+    with pytest.raises(LocalProtocolError, match=rf"^{what}: the request has {size} octets, .* 65511; do it in parts$"):
+        exchange.issue([prepare({"path": "X", "data": [0] * count}) for count in counts])
+
+
+def test_a_frame_may_be_full() -> None:
+    """The limit is that of the payload, without the header."""
+    exchange = open_exchange(route_path=[])
+    most = (65511 - 16 - 10) // 2
+    _, octets = exchange.issue([prepare({"path": "X", "data": [0] * most})])
+    assert len(octets) == 24 + 65510
+    with pytest.raises(LocalProtocolError, match="has 65512 octets"):
+        exchange.issue([prepare({"path": "X", "data": [0] * (most + 1)})])
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,32 @@ def test_changed_operations_are_seen() -> None:
     assert len({first, second, prepare(operation).request.produce(), prepare(operation, True).request.produce()}) == 4
 
 
+def test_what_is_handed_out_is_not_shared() -> None:
+    """The copy of a request that callers get can be changed without changing what is sent later."""
+    operation = prepare({"path": "X[1]", "elements": 2})
+    sent = operation.request.produce()
+    asked = operation.asked()
+    assert asked == operation.request
+    asked.data.elements = 7
+    asked.service = 0x01
+    assert prepare({"path": "X[1]", "elements": 2}).request.produce() == sent
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ({"path": "Twin", "elements": 1}, {"path": "Twin", "elements": True}),
+        ({"path": "Twin", "offset": 0}, {"path": "Twin", "offset": 0.0}),
+        ({"path": [{"class": 1}]}, {"path": [{"class": 1.0}]}),
+    ],
+)
+def test_equal_is_not_the_same(right: dict[str, Any], wrong: dict[str, Any]) -> None:
+    """What is refused is refused after its like was remembered, too."""
+    prepare(right)
+    with pytest.raises(LocalProtocolError):
+        prepare(wrong)
+
+
 def test_memory_is_bounded() -> None:
     """However many different operations come, only so many are remembered."""
     from cpppo.server.enip.client import operations

@@ -25,6 +25,7 @@ def result(operation: str | dict[str, Any], status: Any, value: Any, data: str =
     [
         ("SCADA", 0, [0], "c3000000", "               SCADA              == [0]: 'OK'"),
         ("SCADA[0-3]=1,2,3,4", 0, True, "", "               SCADA[    0-3    ] <= [1, 2, 3, 4]: 'OK'"),
+        ("NOPE[0-3]+2", (4, [0]), None, "", "                NOPE[    0-3    ] == None: 'Status 4 [0]'"),
         ("SCADA[0-3]+2", 0, [2, 3, 4], "c300", "               SCADA[    1-3    ] == [2, 3, 4]: 'OK'"),
         ("@2/1/1", 0, [0], "c300", "         @0x0002/1/1              == [0]: 'OK'"),
         (
