@@ -232,7 +232,10 @@ class Octets(Node[Any]):
         """Emit what makes the artifact of a local variable that holds octets."""
 
     def _encoded(self, c: ProduceCode, source: str) -> str:
-        source, octets = c.local(source, "octets"), c.var("octets")
+        source = c.local(source, "octets")
+        if self.fixed is not None:
+            return source  # packing refuses what is no octets
+        octets = c.var("octets")
         c.line(f"{octets} = {source} if {source}.__class__ is bytes else {c.const(_as_octets, 'as_octets')}({source})")
         return octets
 

@@ -136,12 +136,15 @@ class Switch(Node[Any]):
                 node.emit_produce(c, source)
                 c.line(f"{octets} = {c.joined(pieces)}")
 
-        if isinstance(self.other, Octets):  # what was left as octets is produced as it is
-            c.line(f"if {source}.__class__ is bytes: {octets} = {source}")
-            word = "elif"
-        for value in inline:
-            with c.block(f"{word} {key} == {value!r}:"):
-                emit(self.cases[value])
+        raw = [value for value in inline if isinstance(self.cases[value], Octets)]  # these see to it themselves
+        for value in [*raw, None, *(value for value in inline if value not in raw)]:
+            if value is not None:
+                with c.block(f"{word} {key} == {value!r}:"):
+                    emit(self.cases[value])
+            elif isinstance(self.other, Octets):  # what was left as octets is produced as it is
+                c.line(f"{word} {source}.__class__ is bytes: {octets} = {source}")
+            else:
+                continue
             word = "elif"
         table: dict[Any, Any] = {}
         for value, node in self.cases.items():

@@ -65,16 +65,6 @@ class Session:
         self._size = framer(RequestFrame)
         self._parse = RequestFrame.parser()
         self._produce = ReplyFrame.producer()
-        self._commands: dict[int, Callable[[Any, bytes], bytes]] = {
-            header.SEND_RR_DATA: self._send_rr_data,
-            header.SEND_UNIT_DATA: self._send_unit_data,
-            header.REGISTER_SESSION: self._register,
-            header.UNREGISTER_SESSION: self._unregister,
-            header.LIST_IDENTITY: self._list_identity,
-            header.LIST_SERVICES: self._list_services,
-            header.LIST_INTERFACES: self._list_interfaces,
-            header.NOP: self._nop,
-        }
 
     def receive(self, data: bytes) -> bytes:
         """The octets that answer what is whole of ``data`` and what came before it; the rest is kept."""
@@ -110,10 +100,10 @@ class Session:
         if frame.options:
             self._note("options 0x%08x of command 0x%04x are not zero: discarded", frame.options, frame.command)
             return b""
-        command = self._commands.get(frame.command)
+        command = _COMMANDS.get(frame.command)
         if command is None:
             return self._refused(frame, status.ENIP_UNSUPPORTED_COMMAND)
-        return command(frame, octets)
+        return command(self, frame, octets)
 
     def _refused(self, frame: Any, code: int, session: int | None = None) -> bytes:
         """A header that says why, and nothing else."""
@@ -248,3 +238,15 @@ class Session:
             log.info("%s: malformed %s: %s", self.peer, message.__name__, exc)
         except Disagreement as exc:
             log.error("%s: %s", self.peer, exc)
+
+
+_COMMANDS: dict[int, Callable[[Session, Any, bytes], bytes]] = {
+    header.SEND_RR_DATA: Session._send_rr_data,
+    header.SEND_UNIT_DATA: Session._send_unit_data,
+    header.REGISTER_SESSION: Session._register,
+    header.UNREGISTER_SESSION: Session._unregister,
+    header.LIST_IDENTITY: Session._list_identity,
+    header.LIST_SERVICES: Session._list_services,
+    header.LIST_INTERFACES: Session._list_interfaces,
+    header.NOP: Session._nop,
+}
