@@ -42,6 +42,8 @@ class ParseCode(Code):
         self.memo = memo
         #: The octet here, if that has been looked at already: a constant need not be compared with it again.
         self.known: int | None = None
+        #: Whether it is known that there is an octet here.
+        self.sure = False
         self.scopes: list[Mapping[str, str]] = []
         self._run: list[tuple[str, int, str | None]] = []
         self._checks: list[str] = []
@@ -67,7 +69,7 @@ class ParseCode(Code):
 
     def fixed(self, code: str, size: int, target: str | None, reject: str | None = None) -> None:
         """Add a field of a fixed size (a struct code) to the run that is fused; ``reject``: a condition to check."""
-        self.known = None
+        self.known, self.sure = None, False
         self._run.append((code, size, target))
         if reject:
             self._checks.append(reject)
@@ -83,8 +85,9 @@ class ParseCode(Code):
         targets = [target for _, _, target in run if target]
         if targets:
             codes = "".join(code if target else f"{size}x" for code, size, target in run)
-            if codes == "B":
-                self.line(f"{targets[0]} = o[{self.at()}]")
+            first = next(index for index, (_, _, target) in enumerate(run) if target)
+            if len(targets) == 1 and run[first][0] == "B":  # an octet alone needs no struct
+                self.line(f"{targets[0]} = o[{self.at(sum(size for _, size, _ in run[:first]))}]")
             else:
                 unpack = self.const(struct.Struct("<" + codes).unpack_from, "unpack")
                 self.line(f"{', '.join(targets)}{',' if len(targets) == 1 else ''} = {unpack}(o, {self.at()})")

@@ -148,8 +148,10 @@ def _emit_loop(c: ParseCode, node: Node[Any], target: str, head: str) -> None:
     c.line(f"{here} = {c.at()}")
     with c.block(head.replace("%s", here)):
         c.move(here)
+        c.sure = "%s" in head
         node.emit_parse(c, item, False)
         c.flush()
+        c.sure = False
         c.line(f"{target}.append({item})")
         if c.at() != here:
             c.line(f"{here} = {c.at()}")

@@ -217,7 +217,9 @@ class Peek(Node[Any]):
             node = self.cases.get(number, self.other)
             if node is not None:
                 parser(node, delimited, c.memo, number).put(table, number)
-        c.reject_if(f"{c.at()} >= {c.end}")
+        if not c.sure:
+            c.reject_if(f"{c.at()} >= {c.end}")
+        c.sure = False
         c.line(f"{octet} = o[{c.at()}]")
         place, word = (c.pos, c.off), "if"
         for number in self.likely:
