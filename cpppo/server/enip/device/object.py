@@ -132,9 +132,13 @@ class Object:
             raise StatusError(status.ATTRIBUTE_NOT_SETTABLE)
         if len(octets) != attribute.size:
             raise StatusError(status.NOT_ENOUGH_DATA if len(octets) < attribute.size else status.TOO_MUCH_DATA)
-        attribute.write_octets(0, octets)
+        self.store(attribute, octets)
         if attribute.error:
             raise StatusError(attribute.error)
+
+    def store(self, attribute: Attribute, octets: bytes) -> None:
+        """Put octets into an attribute, as many as it has."""
+        attribute.write_octets(0, octets)
 
     def settable(self, attribute: Attribute) -> bool:
         """Whether an attribute can be set; by default none can."""

@@ -138,12 +138,9 @@ class MessageRouter(Object):
         self._observed(attribute, 0, octets, "==")
         return octets
 
-    def write(self, attribute: Attribute, octets: bytes) -> None:
-        try:
-            super().write(attribute, octets)
-        finally:
-            if len(octets) == attribute.size:  # it was written, whatever it answers
-                self._observed(attribute, 0, octets, "<=")
+    def store(self, attribute: Attribute, octets: bytes) -> None:
+        super().store(attribute, octets)
+        self._observed(attribute, 0, octets, "<=")
 
     def _writable(self, target: Target) -> Attribute:
         if target.attribute is None:

@@ -110,3 +110,25 @@ def test_resolved_paths_are_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch
     for index in range(100):
         assert simulator.cip(read(symbol("SCADA", index)))[6:] == struct.pack("<H", index)
         assert len(device._targets) <= 10
+
+
+class ReadOnly(Attribute):
+    """Takes no value."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise ValueError("not that easy")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [write(symbol("Fixed"), 0xC3, 1, b"\2\0"), b"\x10" + numbers(2, 1, 1) + b"\2\0"],
+    ids=["Write Tag", "Set Attribute Single"],
+)
+def test_a_write_that_failed_is_not_observed_as_done(request_: bytes) -> None:
+    """What --print shows as written has been written."""
+    device = Device()
+    device.add_tag(ReadOnly("Fixed", INT, default=1))
+    seen: list[str] = []
+    device.router.observer = lambda one, first, octets, sign: seen.append(sign)
+    assert Simulator(device).cip(request_)[2] == 0x02
+    assert seen == []
