@@ -1,7 +1,8 @@
 """Sources of symbols: iterators that can be looked ahead into, pushed back, and continued.
 
-Owns the look-ahead and the count of symbols sent.  Rule: looking never takes more from the
-underlying iterable than the one symbol asked for.  Must not know machines, nor what a symbol means.
+Owns the look-ahead, the count of symbols sent, and the memory of them where one is kept.  Rule: looking
+never takes more from the underlying iterable than the one symbol asked for.  Must not know machines, nor
+what a symbol means.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-__all__ = ["chainable", "chaining", "peekable", "peeking"]
+from cpppo.errors import Error
+
+__all__ = ["Misremembered", "chainable", "chaining", "peekable", "peeking", "rememberable", "remembering"]
 
 
 #: Octets or characters looked at together; these are at hand anyway, so nothing is taken early.
@@ -102,6 +105,48 @@ class chaining(peeking):
         return True
 
 
+class Misremembered(Error, AssertionError):
+    """A symbol was pushed back that is not the one that a source delivered last."""
+
+
+class remembering(chaining):
+    """A chaining source that keeps in ``memory`` the list of the symbols it delivered, oldest first.
+
+    Pushing a symbol back takes it out of memory again.  Memory grows until `forget` is called; symbols
+    from before that may be pushed back unchecked.
+    """
+
+    __slots__ = ("memory",)
+
+    def __init__(self, iterable: Iterable[Any] | None = None) -> None:
+        super().__init__(iterable)
+        self.memory: list[Any] = []
+
+    def __next__(self) -> Any:
+        symbol = super().__next__()
+        self.memory.append(symbol)
+        return symbol
+
+    def push(self, symbol: Any) -> None:
+        """Give ``symbol`` back, to be the next one, and out of memory.
+
+        :raises Misremembered: if another symbol was delivered last; nothing is changed then.
+        """
+        if self.memory:
+            last = self.memory[-1]
+            if symbol is not last and symbol != last:
+                raise Misremembered(
+                    f"{symbol!r} pushed back, but symbol {self.sent - 1} was {last!r};"
+                    " push back what was delivered, latest first, or forget() it before"
+                )
+            self.memory.pop()
+        super().push(symbol)
+
+    def forget(self) -> None:
+        """Begin with an empty memory; the list had before stays as it is."""
+        self.memory = []
+
+
 def peekable(source: Any) -> Any:
     """``source`` itself if it has ``peek`` and ``sent``, else a `peeking` over it."""
     return source if hasattr(source, "peek") and hasattr(source, "sent") else peeking(source)
@@ -110,6 +155,11 @@ def peekable(source: Any) -> Any:
 def chainable(source: Any = None) -> chaining:
     """``source`` itself if it is `chaining`, else a `chaining` that begins with it (with nothing for None)."""
     return source if isinstance(source, chaining) else chaining(source)
+
+
+def rememberable(source: Any = None) -> remembering:
+    """``source`` itself if it is `remembering`, else a `remembering` that begins with it (with nothing for None)."""
+    return source if isinstance(source, remembering) else remembering(source)
 
 
 def look_ahead(source: Any) -> list[Any]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cpppo.automata import chainable, chaining, peekable, peeking
-from cpppo.automata.source import BLOCK
+from cpppo.automata import chainable, chaining, dfa, peekable, peeking, state, state_input
+from cpppo.automata.source import BLOCK, look_ahead, rememberable, remembering
+from cpppo.errors import Error
 
 
 @pytest.mark.parametrize(
@@ -119,3 +122,90 @@ def test_chaining_what_is_no_iterable_is_fatal() -> None:
             next(source)
         with pytest.raises(TypeError, match="'int' object is not iterable"):
             source.peek()
+
+
+def test_rememberable_keeps_only_a_remembering_source() -> None:
+    """A remembering source serves as it is, anywhere; any other is put into one, and none begins empty."""
+    source, chain = remembering("a"), chaining("ab")
+    assert rememberable(source) is source
+    assert chainable(source) is source
+    assert peekable(source) is source
+    assert rememberable(chain) is not chain
+    assert list(rememberable(chain)) == ["a", "b"]
+    assert rememberable().peek() is None
+
+
+def test_remembers_what_was_delivered() -> None:
+    """Memory holds what next gave, in order, and neither what was peeked nor the end."""
+    source = rememberable("ab")
+    assert (source.peek(), source.memory) == ("a", [])
+    assert (next(source), source.next(), source.peek()) == ("a", "b", None)
+    with pytest.raises(StopIteration):
+        next(source)
+    source.chain([1])
+    assert (next(source), source.memory, source.sent) == (1, ["a", "b", 1], 3)
+
+
+def test_pushing_back_takes_out_of_memory() -> None:
+    """A symbol pushed back is no longer remembered, until it is delivered again."""
+    source = rememberable("ab")
+    source.push(next(source))
+    assert (source.memory, source.sent, source.peek()) == ([], 0, "a")
+    assert (list(source), source.memory) == (["a", "b"], ["a", "b"])
+
+
+@pytest.mark.parametrize("kind", [AssertionError, Error])
+def test_pushing_back_another_symbol_is_refused(kind: type[Exception]) -> None:
+    """Another symbol than the last delivered is refused, telling both and where; the source stays as it was."""
+    source = rememberable("abc")
+    next(source), next(source)
+    with pytest.raises(kind, match="'a' pushed back, but symbol 1 was 'b'; push back what was delivered"):
+        source.push("a")
+    assert (source.memory, source.sent, source.peek()) == (["a", "b"], 2, "c")
+
+
+def test_a_symbol_unequal_to_itself_can_be_pushed_back() -> None:
+    """The very symbol delivered may be pushed back, be it NaN."""
+    source = rememberable([float("nan")])
+    source.push(next(source))
+    assert source.memory == []
+
+
+def test_forgetting_begins_anew() -> None:
+    """forget empties the memory and leaves alone the list had before; anything may be pushed back then."""
+    source = rememberable("abc")
+    next(source), next(source)
+    before = source.memory
+    source.forget()
+    source.push("x")
+    assert (before, source.memory, source.sent) == (["a", "b"], [], 1)
+    assert (list(source), source.memory) == (["x", "c"], ["x", "c"])
+
+
+def test_a_machine_run_is_remembered() -> None:
+    """The stepping loop takes nothing behind a remembering source's back."""
+    begin, more = state("B"), state_input("M", terminal=True, context="m")
+    begin["a"] = more
+    more["a"] = more
+    source = rememberable("aab")
+    assert look_ahead(source) == []
+    with dfa("as", initial=begin) as machine:
+        for _ in machine.run(source=source):
+            pass
+    assert (source.memory, source.sent, source.peek()) == (["a", "a"], 2, "b")
+    assert look_ahead(source) == []
+
+
+@given(st.binary(max_size=30), st.lists(st.booleans(), max_size=60))
+def test_memory_and_rest_are_the_input(octets: bytes, moves: list[bool]) -> None:
+    """However it is taken and pushed back, what is remembered and what is left make up the input."""
+    source = rememberable(octets)
+    for forward in moves:
+        if forward and source.peek() is not None:
+            next(source)
+        elif source.memory:
+            source.push(source.memory[-1])
+    taken = len(source.memory)
+    assert (source.sent, bytes(source.memory)) == (taken, octets[:taken])
+    assert bytes(source) == octets[taken:]
+    assert bytes(source.memory) == octets
