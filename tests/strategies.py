@@ -94,6 +94,9 @@ class _Plan:
             self.keys[name] = field(name), choices
 
     def const(self) -> None:
+        if self.c.chance(20):
+            self.add("const octets", const(self.c.octets(self.c.integer(1, 3))), None)
+            return
         order = self.c.pick("<>")
         kind = SCALARS[order + self.c.pick("bBhHiIqQ?")]
         big = order == ">" and kind.size > 1
@@ -202,6 +205,11 @@ class _Plan:
         one = MAKERS[kind](self.c, self.depth, self.last and self.ends, self.keys, 0)
         self.take(kind, one)
 
+    def delimited(self) -> None:
+        """Octets or text up to a delimiter."""
+        kind = self.c.pick(("until", "until text"))
+        self.take(kind, MAKERS[kind](self.c, self.depth, False, {}, 0))
+
     def peek(self) -> None:
         if self.depth <= 0:
             return self.scalar()
@@ -221,7 +229,7 @@ def _keep(value: Any) -> Kept:
 
 
 _FIELDS = ("scalar", "scalar_big", "const", "drop", "drop_expression", "counted", "counted", "within", "within")
-_MORE = ("memo", "switch", "switch", "any", "any", "peek")
+_MORE = ("memo", "memo", "switch", "switch", "any", "any", "peek", "delimited")
 
 
 def message(c: Chooser, depth: int, ends: bool, least: int = 0) -> Part:

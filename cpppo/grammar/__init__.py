@@ -2,6 +2,7 @@
 
 from cpppo.grammar.artifacts import mapped, memo
 from cpppo.grammar.code import Reject
+from cpppo.grammar.delimiters import until
 from cpppo.grammar.explain import Disagreement
 from cpppo.grammar.expr import attr, field
 from cpppo.grammar.message import Message, Struct, framer, prefix
@@ -41,5 +42,6 @@ __all__ = [
     "rest",
     "switch",
     "text",
+    "until",
     "vector",
 ]

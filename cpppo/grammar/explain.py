@@ -13,7 +13,7 @@ from typing import Any
 from cpppo.automata import dfa, peekable
 from cpppo.errors import Error, NonTerminal, RemoteProtocolError
 from cpppo.grammar.code import Lazy
-from cpppo.grammar.stepping import Builder, Steps
+from cpppo.grammar.stepping import Builder, Mismatch, Steps
 
 __all__ = ["Disagreement", "explain", "root"]
 
@@ -31,8 +31,13 @@ class Root(dfa):
     def run(
         self, source: Any, machine: Any = None, path: Any = None, data: Any = None, ending: int | None = None
     ) -> Iterator[Any]:
-        builder = Builder()
-        yield from super().run(source=source, machine=machine, path=None, data=builder, ending=ending)
+        builder, source = Builder(), peekable(source)
+        try:
+            yield from super().run(source=source, machine=machine, path=None, data=builder, ending=ending)
+        except Mismatch as exc:
+            if exc.offset is not None:
+                raise
+            raise Mismatch(f"{exc}, at offset {source.sent}", source.sent) from None
         where = self.context(path)
         if data is not None and where:
             data[where] = builder.top[0]

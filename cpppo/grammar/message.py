@@ -17,6 +17,7 @@ from cpppo.errors import GrammarError, LocalProtocolError
 from cpppo.grammar import stepping
 from cpppo.grammar.check import derived_fields
 from cpppo.grammar.code import Code, field_name
+from cpppo.grammar.delimiters import Until
 from cpppo.grammar.explain import explain, root
 from cpppo.grammar.expr import Expr, Ref
 from cpppo.grammar.node import Node, Within, as_node
@@ -271,6 +272,8 @@ def describe(node: Node[Any]) -> str:
     words = node.label()
     if isinstance(node, Const):
         words += f", always {node.value!r}"
+    if isinstance(node, Until):
+        words += f" {node.delimiter!r}, {node.most} octets at most"
     limits = ", ".join(repr(expr) for expr in node.refs())
     return f"{words} ({limits})" if limits else words
 

@@ -8,9 +8,10 @@ Must not know any protocol; composites live in shapes.py and repeats.py.
 from __future__ import annotations
 
 import struct
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from cpppo.automata import state
+from cpppo.errors import GrammarError
 from cpppo.grammar import stepping
 from cpppo.grammar.expr import Expr, as_expr
 from cpppo.grammar.node import Node, amount, as_node
@@ -226,12 +227,13 @@ class Octets(Node[Any]):
                     c.reject_if(f"{after} < {c.at()}")
             c.line(f"{target} = o[{c.at()}:{after}]")
             c.move(after)
-        self._convert(c, target)
+        self.emit_value(c, target)
 
-    def _convert(self, c: ParseCode, target: str) -> None:
+    def emit_value(self, c: ParseCode, target: str) -> None:
         """Emit what makes the artifact of a local variable that holds octets."""
 
-    def _encoded(self, c: ProduceCode, source: str) -> str:
+    def emit_octets(self, c: ProduceCode, source: str) -> str:
+        """Emit what makes octets of a value; the local variable that holds them."""
         source = c.local(source, "octets")
         if self.fixed is not None:
             return source  # packing refuses what is no octets
@@ -240,7 +242,7 @@ class Octets(Node[Any]):
         return octets
 
     def emit_produce(self, c: ProduceCode, source: str) -> None:
-        octets = self._encoded(c, source)
+        octets = self.emit_octets(c, source)
         if self.fixed is not None:
             c.line(f"if len({octets}) != {self.fixed}: raise ValueError('expected {self.fixed} octets')")
             c.fixed(f"{self.fixed}s", self.fixed, octets)
@@ -266,10 +268,10 @@ class Text(Octets):
         except UnicodeDecodeError as exc:
             raise stepping.Mismatch(str(exc)) from exc
 
-    def _convert(self, c: ParseCode, target: str) -> None:
+    def emit_value(self, c: ParseCode, target: str) -> None:
         c.line(f"{target} = {target}.decode({self.encoding!r})")
 
-    def _encoded(self, c: ProduceCode, source: str) -> str:
+    def emit_octets(self, c: ProduceCode, source: str) -> str:
         octets = c.var("octets")
         c.line(f"{octets} = {source}.encode({self.encoding!r})")
         return octets
@@ -282,7 +284,7 @@ class Payload(Octets):
         super().__init__(None)
         self.likely: Any = None if likely is None else as_node(likely)
 
-    def _encoded(self, c: ProduceCode, source: str) -> str:
+    def emit_octets(self, c: ProduceCode, source: str) -> str:
         source, octets, kind = c.local(source, "payload"), c.var("octets"), c.var("kind")
         c.line(f"{kind} = {source}.__class__")
         c.line(f"if {kind} is bytes: {octets} = {source}")
@@ -305,8 +307,16 @@ class _Producers(dict[Any, Any]):
 PRODUCERS = _Producers()
 
 
-def const(value: S, of: Scalar[S]) -> Node[S]:
-    """A field that always has this value."""
+@overload
+def const(value: bytes) -> Node[bytes]: ...
+@overload
+def const(value: S, of: Scalar[S]) -> Node[S]: ...
+def const(value: Any, of: Scalar[Any] | None = None) -> Node[Any]:
+    """A field that always has this value: one of a scalar, or octets; GrammarError if it is neither."""
+    if of is None:
+        if not isinstance(value, bytes) or not value:
+            raise GrammarError(f"const({value!r}): name its scalar, eg. const(5, UINT), or give octets, eg. b'$'")
+        of = Scalar("octets", f"{len(value)}s")
     return Const(value, of)
 
 

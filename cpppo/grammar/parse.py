@@ -53,9 +53,10 @@ class ParseCode(Code):
         offset = self.off + more
         return f"{self.pos} + {offset}" if offset else self.pos
 
-    def move(self, pos: str) -> None:
-        """Stand at the position held by a variable."""
-        self.pos, self.off = pos, 0
+    def move(self, pos: str, more: int = 0) -> None:
+        """Stand at the position in a variable, or ``more`` octets further on; nothing is known of the octet there."""
+        self.pos, self.off = pos, more
+        self.known, self.sure = None, False
 
     def scope(self, name: str) -> str:
         """The local variable that holds a field of the message being parsed."""

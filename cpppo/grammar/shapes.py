@@ -15,6 +15,7 @@ from cpppo.automata import state
 from cpppo.errors import GrammarError
 from cpppo.grammar import stepping
 from cpppo.grammar.code import Reject
+from cpppo.grammar.delimiters import Until
 from cpppo.grammar.expr import Expr, as_expr
 from cpppo.grammar.node import Node, part, valued
 from cpppo.grammar.nodes import Octets, Scalar
@@ -136,7 +137,7 @@ class Switch(Node[Any]):
                 node.emit_produce(c, source)
                 c.line(f"{octets} = {c.joined(pieces)}")
 
-        raw = [value for value in inline if isinstance(self.cases[value], Octets)]  # these see to it themselves
+        raw = [value for value in inline if _of_octets(self.cases[value])]  # these see to it themselves
         for value in [*raw, None, *(value for value in inline if value not in raw)]:
             if value is not None:
                 with c.block(f"{word} {key} == {value!r}:"):
@@ -169,7 +170,12 @@ class Switch(Node[Any]):
 
 def _in_place(node: Node[Any]) -> bool:
     """Whether a case is emitted where it stands: it reads fields of the message, or is too small for a call."""
-    return bool(node.refs()) or isinstance(node, (Scalar, Octets, Nothing))
+    return bool(node.refs()) or isinstance(node, (Scalar, Nothing)) or _of_octets(node)
+
+
+def _of_octets(node: Node[Any]) -> bool:
+    """Whether octets are an artifact of it, and not only what stands in for one."""
+    return isinstance(node, Octets) or any(isinstance(one, Until) for one in node.every())
 
 
 def _refuse(o: bytes, p: int, end: int) -> Any:

@@ -26,8 +26,10 @@ from cpppo.grammar import (
     rest,
     switch,
     text,
+    until,
     vector,
 )
+from cpppo.grammar.delimiters import UNTIL_OCTETS
 from cpppo.grammar.nodes import as_node
 from tests.helpers import same
 
@@ -139,7 +141,7 @@ Keys = dict[str, tuple[Any, list[Any]]]  # name -> (expression, the values it ma
 
 def part(c: Chooser, where: str, depth: int, ends: bool, keys: Keys, least: int = 0) -> Part:
     """A part that may be repeated, chosen or limited; ``ends``: something limits it; ``least``: octets it must take."""
-    kinds = ["scalar", "scalar big", "octets fixed", "text fixed"]
+    kinds = ["scalar", "scalar big", "octets fixed", "text fixed", c.pick(("until", "until text"))]
     if depth > 0:
         kinds += ["vector fixed", "mapped", "message", "message", "peek"]
         kinds += ["switch", "switch"] if keys else []
@@ -177,6 +179,29 @@ def _text_fixed(c: Chooser, depth: int, ends: bool, keys: Keys, least: int) -> P
 
 
 ENCODINGS = ("iso-8859-1", "ascii", "utf-8")
+
+
+def _until(c: Chooser, depth: int, ends: bool, keys: Keys, least: int) -> Part:
+    delimiter, most = c.pick((b"*", b"\0", b"\r\n", b"\1\1", b"\0\0\1", b"\0\1\0\2")), c.pick((1, 3, 5, UNTIL_OCTETS))
+
+    def make(c: Chooser, env: dict[str, Any]) -> bytes:
+        """Octets of which many are some of the delimiter's, cut where it would begin."""
+        made = bytes(
+            c.pick(delimiter) if c.chance(70) else c.integer(0, 255) for _ in range(c.integer(0, min(most, 5)))
+        )
+        return made[: (made + delimiter).find(delimiter)]
+
+    return Part(until(delimiter, most=most), make)
+
+
+def _until_text(c: Chooser, depth: int, ends: bool, keys: Keys, least: int) -> Part:
+    encoding, delimiter, most = c.pick(ENCODINGS), c.pick((",", "aa", "\r\n")), c.pick((3, UNTIL_OCTETS))
+
+    def make(c: Chooser, env: dict[str, Any]) -> str:
+        made = c.text(encoding, c.integer(0, 3))
+        return made[: (made + delimiter).find(delimiter)]
+
+    return Part(until(delimiter, encoding, most=most), make)
 
 
 def _vector_fixed(c: Chooser, depth: int, ends: bool, keys: Keys, least: int) -> Part:
@@ -297,6 +322,8 @@ MAKERS: dict[str, Callable[[Chooser, int, bool, Keys, int], Part]] = {
     "scalar big": _scalar_big,
     "octets fixed": _octets_fixed,
     "text fixed": _text_fixed,
+    "until": _until,
+    "until text": _until_text,
     "vector fixed": _vector_fixed,
     "mapped": _mapped,
     "nothing": _nothing,

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest import MonkeyPatch
 
-from cpppo.grammar import artifacts, node, nodes, parse, produce, repeats, shapes, stepping
+from cpppo.grammar import artifacts, delimiters, node, nodes, parse, produce, repeats, shapes, stepping
 from cpppo.grammar.expr import Expr
 
 __all__ = ["BUGS"]
@@ -118,6 +118,18 @@ def compiled_guard_swallows_nothing(patch: MonkeyPatch) -> Planted | None:
 
 
 @bug
+def compiled_delimiter_is_sought_beyond_the_limit(patch: MonkeyPatch) -> Planted | None:
+    """A value may reach for a delimiter that belongs to what follows its limit."""
+    return rewritten(patch, delimiters.Until, "emit_parse", r"(o\.find\(.*), \w+\)$", r"\1)")
+
+
+@bug
+def compiled_delimited_value_has_no_bound(patch: MonkeyPatch) -> Planted | None:
+    """A value may be as long as a peer likes."""
+    return rewritten(patch, delimiters.Until, "emit_parse", r"^if not 0 <= (.*) <= \d+:", r"if not 0 <= \1:")
+
+
+@bug
 def memo_of_a_shorter_key(patch: MonkeyPatch) -> Planted | None:
     """What was learnt is remembered under its first octets too."""
     learn = artifacts.Memo._learn
@@ -208,6 +220,30 @@ def stepped_vector_is_not_bounded_before_its_items(patch: MonkeyPatch) -> Plante
         return lambda **kwds: evaluate(**kwds) % 3
 
     patch.setattr(stepping, "_evaluated", lax)
+    return None
+
+
+@bug
+def stepped_delimiter_starts_afresh_where_it_breaks_off(patch: MonkeyPatch) -> Planted | None:
+    """Octets that were taken for the first of a delimiter are not looked at again."""
+
+    def forgetful(self: Any, matched: int, octet: int) -> int:
+        return matched + 1 if self.delimiter[matched] == octet else 0
+
+    patch.setattr(delimiters.Until, "_matched", forgetful)
+    return None
+
+
+@bug
+def stepped_delimited_value_may_be_one_octet_longer(patch: MonkeyPatch) -> Planted | None:
+    """The bound of the machine is not that of the parser."""
+    init = delimiters._Seeking.__init__
+
+    def lax(self: Any, name: str, matched: int, node: Any) -> None:
+        init(self, name, matched, node)
+        self.most += 1
+
+    patch.setattr(delimiters._Seeking, "__init__", lax)
     return None
 
 

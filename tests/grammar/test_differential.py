@@ -19,7 +19,7 @@ EXAMPLES, PLANTED_EXAMPLES = 800, 400
 FIELDS = (
     *("scalar", "scalar big", "const", "const big", "drop fixed", "drop expression", "octets fixed", "text fixed"),
     *("octets counted", "text counted", "vector counted", "vector of scalars", "vector fixed", "message", "mapped"),
-    *("within", "within literal", "memo", "switch", "peek", "nothing"),
+    *("within", "within literal", "memo", "switch", "peek", "nothing", "until", "until text", "const octets"),
 )
 FILLING = ("octets rest", "text rest", "payload", "rest", "guarded", "offsets")
 #: What the two engines treat apart, with the positions where it must have been.
@@ -28,19 +28,26 @@ DEMANDED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(FILLING, ("last", "within")),
     "length": ("first", "middle"),
 }
-FIRST = ("scalar", "scalar big", "const", "drop fixed", "octets fixed", "text fixed", "peek", "message", "nothing")
+FIRST = (
+    *("scalar", "scalar big", "const", "const octets", "drop fixed", "octets fixed", "text fixed", "peek", "message"),
+    *("nothing", "until", "until text"),
+)
+DELIMITED = ("until", "until text")
 #: Positions inside of other nodes, and what must have been there.
 INSIDE: dict[str, tuple[str, ...]] = {
-    "vector": ("scalar", "scalar big", "octets fixed", "text fixed", "mapped", "message", "peek", "switch"),
-    "rest": ("scalar", "scalar big", "octets fixed", "text fixed", "message", "peek"),
-    "case": ("scalar", "scalar big", "octets fixed", "text fixed", "message", "peek", "switch", "nothing", "mapped"),
-    "default": ("scalar", "scalar big", "octets fixed", "message"),
-    "within": ("scalar", "octets rest", "rest", "message", "guarded", "offsets", "nothing"),
-    "offsets": ("octets rest", "message", "guarded", "scalar"),
-    "guarded": ("scalar", "octets rest", "message", "rest", "offsets"),
-    "mapped": ("scalar", "octets fixed", "message", "switch"),
-    "memo": ("scalar", "octets rest", "rest", "message"),
-    "peek": ("scalar", "octets fixed", "message", "peek", "nothing"),
+    "vector": ("scalar", "scalar big", "octets fixed", "text fixed", "mapped", "message", "peek", "switch", *DELIMITED),
+    "rest": ("scalar", "scalar big", "octets fixed", "text fixed", "message", "peek", *DELIMITED),
+    "case": (
+        *("scalar", "scalar big", "octets fixed", "text fixed", "message", "peek", "switch", "nothing", "mapped"),
+        *DELIMITED,
+    ),
+    "default": ("scalar", "scalar big", "octets fixed", "message", "until"),
+    "within": ("scalar", "octets rest", "rest", "message", "guarded", "offsets", "nothing", *DELIMITED),
+    "offsets": ("octets rest", "message", "guarded", "scalar", "until"),
+    "guarded": ("scalar", "octets rest", "message", "rest", "offsets", *DELIMITED),
+    "mapped": ("scalar", "octets fixed", "message", "switch", "until"),
+    "memo": ("scalar", "octets rest", "rest", "message", "until"),
+    "peek": ("scalar", "octets fixed", "message", "peek", "nothing", *DELIMITED),
 }
 ANYWHERE = (
     *("class body", "operator form", "switch with default", "switch without default", "switch with likely"),
