@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-__all__ = ["DETAIL", "NORMAL", "log_cfg", "start_logging"]
+__all__ = ["DETAIL", "NORMAL", "log", "log_cfg", "start_logging"]
+
+log = logging.getLogger("cpppo")
 
 #: What a user who asks for more wants to see first, and the details of that.
 NORMAL, DETAIL = 25, 23

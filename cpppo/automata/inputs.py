@@ -9,15 +9,17 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from cpppo.automata.node import ACT, DROP, INPUT, TAKE, Node
-from cpppo.automata.state import TEXT_TYPECODE, state
+from cpppo.automata.state import state
+from cpppo.automata.symbols import OCTET_TYPECODE, OCTETS, TEXT_TYPECODE, path_ext_input, typecode_of
 from cpppo.errors import GrammarError
 
 __all__ = ["state_act", "state_drop", "state_input", "state_take"]
 
-OCTET_TYPECODE = "B"
+# What these arrays take is the alphabet itself: no need to look twice.
+SELF_CHECKING = {OCTET_TYPECODE: OCTETS, TEXT_TYPECODE: str}
 
 
 class state_input(state):
@@ -28,7 +30,7 @@ class state_input(state):
     Nothing is kept where data is None or the path is empty.
     """
 
-    extension_default = ".input"
+    extension_default = path_ext_input
     _kind = INPUT
     _consumes = True
 
@@ -45,25 +47,39 @@ class state_input(state):
             append(symbol)
 
     def collector(self, path: str | None, data: Any, symbol: Any) -> Callable[[Any], Any] | None:
-        """What appends symbols such as ``symbol`` to its place in the data; None if it has none."""
-        if data is None or not self.context(path, ""):
-            return None
-        where = self.context(path)
-        if where not in data:
-            typecode = self.typecode or (
-                TEXT_TYPECODE if isinstance(symbol, str) else OCTET_TYPECODE if isinstance(symbol, int) else None
-            )
-            data[where] = [] if typecode is None else array(typecode)
-        there = data[where]
-        append: Callable[[Any], Any] | None = getattr(there, "append", None)
-        if append is None:
-            raise GrammarError(f"{self} cannot collect into {where!r}: {there!r} has no append; use another context")
-        return append
+        """What appends symbols such as ``symbol`` to its place in the data; None if it has none.
+
+        What it returns raises ValueError for a symbol that is not of the alphabet.
+        """
+        append: Callable[[Any], Any] | None = None
+        if data is not None and self.context(path, ""):
+            where = self.context(path)
+            if where not in data:
+                typecode = self.typecode or typecode_of(symbol)
+                data[where] = [] if typecode is None else array(typecode)
+            there = data[where]
+            append = cast("Callable[[Any], Any] | None", getattr(there, "append", None))
+            if append is None:
+                raise GrammarError(
+                    f"{self} cannot collect into {where!r}: {there!r} has no append; use another context"
+                )
+            if type(there) is array and self.alphabet == SELF_CHECKING.get(there.typecode):
+                return append  # the array itself refuses any other
+        return append if self.alphabet is None else self._checked(append)
+
+    def _checked(self, append: Callable[[Any], Any] | None) -> Callable[[Any], None]:
+        def checked(symbol: Any) -> None:
+            if not self._belongs(symbol):
+                raise ValueError(f"it is not of the alphabet {self.alphabet!r}")
+            if append is not None:
+                append(symbol)
+
+        return checked
 
     def _fill(self, node: Node, nodes: dict[state, Node]) -> None:
         super()._fill(node, nodes)
         # states that share this share what they append to, within one machine of one run
-        node.collects = sys.intern(f"{self.context()}|{self.typecode}")
+        node.collects = sys.intern(f"{self.context()}|{self.typecode}|{id(self.alphabet)}")
 
 
 class state_drop(state_input):

@@ -7,16 +7,23 @@ definition that any number of threads run at once.  Must not know how a run is s
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from cpppo.automata.compiled import Matcher
+from cpppo.automata.diagram import diagram
+from cpppo.automata.freezing import freeze
+from cpppo.automata.inputs import state_drop, state_input
+from cpppo.automata.naming import centered, embrace
 from cpppo.automata.node import MACHINE, Node
 from cpppo.automata.run import cursor
 from cpppo.automata.source import peekable
-from cpppo.automata.state import centered, embrace, freeze, state
+from cpppo.automata.state import state
 from cpppo.errors import GrammarError
+from cpppo.logs import log
+from cpppo.misc import function_name
 
-__all__ = ["dfa", "view"]
+__all__ = ["dfa", "dfa_base", "dfa_drop", "dfa_input", "dfa_post", "posting", "view"]
 
 
 class view:
@@ -77,6 +84,8 @@ class dfa(state):
     :param repeat: times it is run, one after the other: an int, the path of one relative to its own
         context, or a callable(source=, machine=, path=, data=).  0: not at all.
     :param exact: True if it must take all the symbols its limit allows.
+    :param states: those it is made of, to be sure that none is forgotten: one that transitions do not
+        reach is refused when the machine is first run.
     :param limit: as for a state, but measured on entering it, and shared by all its repeats.
     :param greedy: False stops as soon as a terminal state is reached (in the last repeat).
 
@@ -92,6 +101,7 @@ class dfa(state):
         repeat: Any = None,
         *,
         exact: bool = False,
+        states: Iterable[state] = (),
         **kwds: Any,
     ) -> None:
         super().__init__(type(self).__name__ if name is None else name, **kwds)
@@ -100,6 +110,7 @@ class dfa(state):
         self.initial = initial
         self.repeat = repeat
         self.exact = bool(exact)
+        self._states = tuple(states)
         self._latest = _Latest()
 
     @property
@@ -160,6 +171,23 @@ class dfa(state):
         """Called positionally when a sentence inside it is not complete: where in it to go on, or None to fail."""
         return None
 
+    def over(self, seen: view) -> None:
+        """Called with the view of a run of it that has ended, in whatever way."""
+
+    # -- looking at it
+
+    def nodes(self) -> Iterator[state]:
+        """All states inside it, its initial one first; of machines among them, not what is inside these."""
+        return self.initial.nodes()
+
+    def diagram(self, style: str = "text") -> str:
+        """A picture of it: as ``'text'``, as ``'dot'`` (the language of graphviz), or as ``'svg'`` (by graphviz)."""
+        return diagram(self, style)
+
+    def compile(self) -> Matcher:
+        """What tells of sentences as runs of it do, at speed; see `Matcher`."""
+        return Matcher(self)
+
     # -- freezing
 
     def _children(self) -> Iterator[state]:
@@ -177,6 +205,10 @@ class dfa(state):
                 raise GrammarError(f"Machine {self._name!r} starts with itself; let its initial be a state")
             seen.add(first)
             first = first.initial
+        inside = set(self.nodes()) if self._states else set()
+        for each in self._states:
+            if each not in inside:
+                raise GrammarError(f"{each} of machine {self._name!r} can never be reached: no transition leads there")
         super()._fill(node, nodes)
         own: Any = type(self)
         node.lazy = not self.greedy
@@ -189,5 +221,69 @@ class dfa(state):
         node.recover = self.recover if own.recover is not dfa.recover else None
         node.initialize = self.initialize if own.initialize is not state.initialize else None
         node.terminate = self.terminate if own.terminate is not state.terminate else None
+        node.over = self.over if own.over is not dfa.over else None
         node.enters = any(each is not None for each in (node.limit, node.repeat, node.enter, node.initialize))
-        node.leaves = node.exact or node.leave is not None or node.terminate is not None
+        node.leaves = node.exact or any(each is not None for each in (node.leave, node.terminate, node.over))
+
+
+#: What is common to `dfa`, `dfa_input`, `dfa_drop` and `dfa_post`.
+dfa_base = dfa
+
+
+class dfa_input(dfa):
+    """A machine that takes one symbol, collects it as `state_input` does, and then runs its states."""
+
+    _first: type[state] = state_input
+
+    def __init__(self, name: str | None = None, initial: state | None = None, **kwds: Any) -> None:
+        inner = {key: kwds.pop(key) for key in ("repeat", "greedy") if key in kwds}
+        outer = {key: kwds.pop(key) for key in ("alphabet", "typecode", "encoder", "extension") if key in kwds}
+        name = type(self).__name__ if name is None else name
+        first = self._first(f"{name}_first", **outer)
+        first[None] = dfa(name, initial, terminal=True, **inner)
+        super().__init__(name, first, **kwds)
+
+
+class dfa_drop(dfa_input):
+    """A machine that takes one symbol, forgets it, and then runs its states."""
+
+    _first = state_drop
+
+
+class posting(view):
+    """A view of a `dfa_post`, with what one of its runs has posted."""
+
+    __slots__ = ("posted",)
+
+    def __init__(self, machine: dfa) -> None:
+        super().__init__(machine)
+        self.posted: list[Callable[[], object]] = []
+
+    def post(self, closure: Callable[[], object]) -> None:
+        """Have ``closure()`` called when this run of the machine is over."""
+        self.posted.append(closure)
+
+
+class dfa_post(dfa):
+    """A machine that calls what was posted during a run when that is over, however it ended; errors are logged.
+
+    Hooks inside it get the run's view as ``machine``, and call ``machine.post(closure)``.
+    """
+
+    def watch(self) -> posting:
+        seen = self._latest.view = posting(self)
+        return seen
+
+    def over(self, seen: view) -> None:
+        for closure in seen.posted:
+            try:
+                closure()
+            except Exception:  # the run is over: whom it should reach is gone
+                log.exception("%s: what was posted, %s, failed", self, function_name(closure))
+
+    def post(self, closure: Callable[[], object]) -> None:
+        """As `posting.post`, of the calling thread's latest run."""
+        latest = self._latest.view
+        if not isinstance(latest, posting):
+            raise GrammarError(f"{self} is not running in this thread; post while it runs")
+        latest.post(closure)

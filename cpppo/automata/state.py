@@ -7,36 +7,39 @@ are stepped, nor anything of the symbols but their equality.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, ClassVar
 
+from cpppo.automata.freezing import freeze, target
+from cpppo.automata.naming import centered, edge_order, embrace
 from cpppo.automata.node import (
     ANY_SYMBOL,
     BY_PREDICATE,
     BY_TABLE,
-    CHOOSING,
     CUSTOM,
-    DECIDING,
+    DROP,
+    HOOKED,
     MACHINE,
     PLAIN,
     STOP,
+    TAKE,
     Node,
 )
+from cpppo.automata.regex import graph
+from cpppo.automata.run import alone, moving
+from cpppo.automata.source import peekable
+from cpppo.automata.symbols import TEXT_TYPECODE, CharacterClass, membership
 from cpppo.automata.targets import decide
 from cpppo.errors import GrammarError
 
-__all__ = ["TransitionError", "centered", "embrace", "freeze", "state"]
-
-#: Typecode of arrays of text: Python 3.13 has a new one and warns of the old.
-TEXT_TYPECODE = "w" if sys.version_info >= (3, 13) else "u"
+__all__ = ["TransitionError", "state"]
 
 # Overriding any of these in a subclass makes its states be processed by `process`, by keyword.
-HOOKS = frozenset(("accepts", "collector", "context", "initialize", "process", "terminate", "validate"))
+HOOKS = frozenset(("accepts", "collector", "context", "delegate", "initialize", "process", "terminate", "validate"))
 
-# Where a name is centred: what is left of its last dot, and what is right of it.
-LEFT_COLUMNS, RIGHT_COLUMNS = 40, 10
+# Members of a character class that become exact symbols, for speed.
+EXPANDED = 1024
 
 
 class TransitionError(GrammarError, KeyError):
@@ -126,7 +129,7 @@ class state(dict[Any, Any]):
         self.typecode = TEXT_TYPECODE if typecode == "u" else typecode
         self.greedy = bool(greedy)
         self.limit = limit
-        self._belongs = _membership(alphabet, self._name)
+        self._belongs = membership(alphabet, self._name)
 
     # -- identity: a state is itself, whatever its transitions
 
@@ -188,8 +191,9 @@ class state(dict[Any, Any]):
 
     def __setitem__(self, symbol: Any, target: Any) -> None:
         self._open()
-        if not (target is None or isinstance(target, (state, decide)) or hasattr(target, "choose")):
-            raise TransitionError(f"Target must be a state, None, a decide or a choice, not {target!r}, in {self}")
+        given = target.state if isinstance(target, decide) else target
+        if not (given is None or isinstance(given, state) or hasattr(given, "choose")):
+            raise TransitionError(f"Target must be a state, None, a decide or a choice, not {given!r}, in {self}")
         key = self._key(symbol)
         present = dict.get(self, key, ())
         stack = tuple(present) if isinstance(present, tuple) else (present,)
@@ -213,8 +217,8 @@ class state(dict[Any, Any]):
 
     def update(self, *args: Any, **kwds: Any) -> None:
         for symbol, targets in dict(*args, **kwds).items():
-            for target in targets if isinstance(targets, tuple) else (targets,):
-                self[symbol] = target
+            for each in targets if isinstance(targets, tuple) else (targets,):
+                self[symbol] = each
 
     def setdefault(self, symbol: Any, target: Any = None) -> Any:
         if symbol not in self:
@@ -272,32 +276,100 @@ class state(dict[Any, Any]):
             extension = self.extension_default if self._extension is None else self._extension
         return ".".join(part for part in (path, self._context) if part) + extension
 
+    def delegate(
+        self, source: Any, machine: Any, path: str | None, data: Any, ending: int | None
+    ) -> Iterator[tuple[Any, Any]]:
+        """Steps of its own, after it was processed: yields what the run is to yield, before moving on."""
+        return iter(())
+
+    def transition(
+        self, source: Any, machine: Any, path: str | None, data: Any, ending: int | None
+    ) -> Iterator[tuple[Any, Any]]:
+        """Where it moves: yields (machine, None) while it needs a symbol, at last (machine, the state), if any."""
+        return moving(self._node or freeze(self), source, machine, path or "", data, ending)
+
+    # -- running it alone, and looking at what it leads to
+
+    def run(
+        self, source: Any, machine: Any = None, path: str | None = None, data: Any = None, ending: int | None = None
+    ) -> Iterator[tuple[Any, Any]]:
+        """Process it, then yield (machine, the state it moves to), without entering that; as `dfa.run` otherwise."""
+        return alone(self._node or freeze(self), peekable(source), machine, path or "", data, ending)
+
+    def nodes(self) -> Iterator[state]:
+        """All states that transitions lead to from here, itself first; of machines, not what is inside them."""
+        seen: dict[state, None] = {self: None}
+        waiting: list[state] = [self]
+        while waiting:
+            for each in state._children(waiting.pop(0)):
+                if each not in seen:
+                    seen[each] = None
+                    waiting.append(each)
+        return iter(seen)
+
+    def edges(self) -> Iterator[tuple[Any, Any]]:
+        """Its transitions as (symbol, target): predicates first, then symbols in natural order, then True and None."""
+        return iter(sorted(self._pairs(), key=edge_order))
+
+    @classmethod
+    def from_regex(
+        cls, machine: Any, encoder: Callable[[str], Any] | None = None, **kwds: Any
+    ) -> tuple[Any, Any, Any, state]:
+        """The states of a regular expression: (its text, greenery's Pattern, greenery's Fsm, the initial state).
+
+        :param machine: a pattern, of text or octets; or greenery's ``Pattern`` or ``Fsm``.
+        :param encoder: see `regex`.
+
+        All others go to each state made.  The initial one takes no symbol, so that nothing is done
+        before the first symbol matches.
+        """
+
+        def made(name: str, terminal: bool) -> state:
+            return cls(name, terminal=terminal, encoder=encoder, **kwds)
+
+        text, lego, fsm, first = graph(machine, made, encoder)
+        return text, lego, fsm, state(first)
+
+    def _pairs(self) -> Iterator[tuple[Any, Any]]:
+        for key, targets in self.items():
+            for each in targets if isinstance(targets, tuple) else (targets,):
+                yield (True if key is ANY else key), each
+
     # -- freezing
 
     def _children(self) -> Iterator[state]:
         """The states that can be reached from it in one step."""
-        for targets in self.values():
-            for target in targets if isinstance(targets, tuple) else (targets,):
-                if isinstance(target, state):
-                    yield target
-                elif isinstance(target, decide):
-                    if target.state is not None:
-                        yield target.state
-                elif target is not None:
-                    yield from getattr(target, "targets", ())
+        for _, each in self._pairs():
+            if isinstance(each, state):
+                yield each
+            elif isinstance(each, decide):
+                yield from (each.state,) if isinstance(each.state, state) else getattr(each.state, "targets", ())
+            else:
+                yield from getattr(each, "targets", ())
 
     def _fill(self, node: Node, nodes: dict[state, Node]) -> None:
         """Fill its own ``node``; ``nodes`` has the node of every child."""
         node.terminal = self._terminal
         node.consumes = self._consumes
         node.limit = self.limit
+        node.delegate = self.delegate if type(self).delegate is not state.delegate else None
         node.other = node.epsilon = STOP
         if self._terminal and not self.greedy and node.kind != MACHINE:
             return  # satisfied: moves nowhere
-        targets = {key: _target(given, nodes) for key, given in self.items()}
+        if type(self).transition is not state.transition:
+            node.epsilon = Node(self, HOOKED)
+            node.epsilon.targets = tuple(nodes[each] for each in self._children())
+            return
+        targets = {key: target(given, nodes) for key, given in self.items()}
         node.epsilon = targets.pop(None, STOP)
         node.other = targets.pop(ANY, node.epsilon)
-        node.predicates = tuple((key, targets.pop(key)) for key in list(targets) if callable(key))
+        predicates = [(key, targets.pop(key)) for key in list(targets) if callable(key)]
+        while predicates and isinstance(predicates[0][0], CharacterClass) and len(predicates[0][0]) <= EXPANDED:
+            members, there = predicates.pop(0)
+            for symbol in members:
+                targets.setdefault(symbol, there)
+        node.predicates = tuple(predicates)
+        node.table = targets
         node.get = targets.get
         if node.predicates:
             node.moves = BY_PREDICATE
@@ -308,81 +380,15 @@ class state(dict[Any, Any]):
 
     def _node_kind(self) -> int:
         """The kind of its node: its class', unless a subclass overrides a hook or it needs the long way."""
-        if self.limit is not None or (self._consumes and self.alphabet is not None):
+        if self.limit is not None or (self.alphabet is not None and self._kind in (TAKE, DROP)):
             return CUSTOM
+        return self._kind if self.as_declared() else CUSTOM
+
+    def as_declared(self) -> bool:
+        """True if no subclass of the engine's own classes overrides what is done on entering it."""
         for base in type(self).__mro__:
             if "_kind" in vars(base):
-                return self._kind
+                return True
             if not HOOKS.isdisjoint(vars(base)):
-                return CUSTOM
-        return CUSTOM
-
-
-def embrace(name: str, terminal: bool) -> str:
-    """``name`` as a state's text: in two pairs of parentheses if terminal."""
-    return f"(({name}))" if terminal else f"( {name} )"
-
-
-def centered(text: str) -> str:
-    left, dot, right = text.rpartition(".")
-    return left.rjust(LEFT_COLUMNS) + (dot + right).ljust(RIGHT_COLUMNS)
-
-
-def freeze(first: state) -> Node:
-    """The node of ``first``, after freezing all states that can be reached from it.
-
-    Nothing is frozen if any cannot be.  Several threads may do so at once: whole nodes only are
-    shown, and any two of one state give the same answers.
-    """
-    nodes: dict[state, Node] = {}
-    fresh: list[state] = []
-    waiting = [first]
-    while waiting:
-        each = waiting.pop()
-        if each in nodes:
-            continue
-        if each._node is not None:
-            nodes[each] = each._node
-            continue
-        nodes[each] = Node(each, each._node_kind())
-        fresh.append(each)
-        waiting.extend(each._children())
-    for each in fresh:
-        each._fill(nodes[each], nodes)
-    for each in fresh:
-        each._node = nodes[each]
-    return nodes[first]
-
-
-def _membership(alphabet: Any, name: str) -> Callable[[Any], bool]:
-    """What tells whether a symbol is of ``alphabet``."""
-    if alphabet is None:
-        return lambda symbol: True
-    if isinstance(alphabet, type):
-        return lambda symbol: isinstance(symbol, alphabet)
-    if hasattr(alphabet, "__contains__"):
-        members = frozenset(alphabet) if isinstance(alphabet, (str, bytes, bytearray)) else alphabet
-        if hasattr(members, "__len__") and not len(members):
-            raise GrammarError(f"Empty alphabet of state {name!r}: give the symbols it can process, or None for all")
-        return lambda symbol: symbol in members
-    if callable(alphabet):
-        return lambda symbol: bool(alphabet(symbol))
-    raise GrammarError(f"Unknown alphabet {alphabet!r} of state {name!r}: give a type, a container or a predicate")
-
-
-def _target(given: Any, nodes: dict[state, Node]) -> Node:
-    """The node of what was assigned to one key."""
-    if given is None:
-        return STOP
-    if isinstance(given, state):
-        return nodes[given]
-    if isinstance(given, tuple):
-        node = Node(None, DECIDING)
-        node.options = tuple(
-            (each.predicate, _target(each.state, nodes)) if isinstance(each, decide) else (None, _target(each, nodes))
-            for each in given
-        )
-        return node
-    node = Node(None, CHOOSING)
-    node.choose = given.choose
-    return node
+                return False
+        return False

@@ -20,8 +20,8 @@ from cpppo.automata import (
     state_input,
     state_take,
 )
-from cpppo.automata.run import measure
-from cpppo.automata.state import TEXT_TYPECODE
+from cpppo.automata.steps import measure
+from cpppo.automata.symbols import TEXT_TYPECODE
 from cpppo.dotdict import dotdict
 from cpppo.errors import GrammarError, NonTerminal
 
@@ -196,7 +196,7 @@ def test_decide_declining() -> None:
     here[None] = decide("no", state("1"), lambda **_: False)
     assert entered(dfa("M", initial=here), "a") == ["S"]
     stop = state("S", terminal=True)
-    stop["a"] = decide("stop", None)
+    stop["a"] = decide("stop", None, lambda **_: True)
     stop["a"] = state("2")
     assert entered(dfa("M", initial=stop), "a") == ["S"]
 
@@ -252,7 +252,7 @@ def test_alphabet(alphabet: Any, inside: Any, outside: Any) -> None:
     taking[True] = taking
     machine = dfa("M", initial=taking)
     assert entered(machine, [inside]) == ["T", "-"]
-    with pytest.raises(NonTerminal, match=r"M\.\(\(T\)\).* cannot process the symbol .* at offset 1") as caught:
+    with pytest.raises(NonTerminal, match=r"M\.\(\(T\)\).* cannot collect the symbol .* at offset 1") as caught:
         entered(machine, [inside, outside])
     assert caught.value.offset == 1
 

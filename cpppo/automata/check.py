@@ -1,0 +1,90 @@
+"""What can never work, found when a machine is frozen, before it first runs.
+
+Owns these checks.  Rule: refuses only what fails, or is idle, whatever the input and the data.  Must
+not know how machines are run; what depends on them is found by the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from cpppo.automata.naming import shown
+from cpppo.automata.node import DECIDING, MACHINE, PLAIN, STOPPED, Node
+from cpppo.errors import GrammarError
+
+__all__ = ["hopeless", "moves", "reached"]
+
+
+def hopeless(first: Node, fresh: Iterable[Node]) -> None:
+    """Refuse a graph whose newly frozen nodes cannot all be of use.
+
+    :raises GrammarError: naming the state, and what to change.
+    """
+    seen = set(reached(first))
+    for node in fresh:
+        if node not in seen:
+            raise GrammarError(
+                f"{node.state} can never be reached: only by transitions that are never taken, as those behind a"
+                " decide without predicate, or of a terminal state with greedy=False; remove it, or these"
+            )
+        _circles(node)
+        _strangers(node)
+        if node.kind == MACHINE and isinstance(node.limit, int):
+            _limits(node)
+
+
+def moves(node: Node) -> Iterator[Node]:
+    """The nodes that transitions lead to, whatever decides."""
+    waiting = [*node.table.values(), *(there for _, there in node.predicates), node.other, node.epsilon]
+    while waiting:
+        there = waiting.pop()
+        if there.kind > STOPPED:
+            yield there
+        elif there.kind == DECIDING:
+            waiting.extend(option for _, option in there.options)
+        else:
+            yield from there.targets
+
+
+def reached(first: Node) -> Iterator[Node]:
+    """All nodes reached from one, itself first; and what is inside machines."""
+    seen, waiting = {first}, [first]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for each in (*moves(node), *((node.initial,) if node.kind == MACHINE else ())):
+            if each not in seen:
+                seen.add(each)
+                waiting.append(each)
+
+
+def _circles(node: Node) -> None:
+    """Refuse to go round without a symbol, through states that do nothing."""
+    seen: list[Node] = []
+    while node.kind == PLAIN and not node.terminal:
+        if node in seen:
+            names = " -> ".join(str(each.state) for each in [*seen[seen.index(node) :], node])
+            raise GrammarError(f"{names} goes in circles without taking a symbol; let a state on the way take input")
+        seen.append(node)
+        node = node.epsilon
+
+
+def _strangers(node: Node) -> None:
+    """Refuse a symbol that leads to where it cannot be taken."""
+    for symbol, there in node.table.items():
+        while there.kind == MACHINE:
+            there = there.initial
+        if there.kind >= 0 and there.consumes and not there.state.validate(symbol):
+            raise GrammarError(
+                f"{node.state} leads to {there.state} on {shown(symbol)}, which is not of the alphabet of that"
+            )
+
+
+def _limits(machine: Node) -> None:
+    """Refuse a limit inside a machine that is larger than its own."""
+    for node in reached(machine.initial):
+        if isinstance(node.limit, int) and node.limit > machine.limit:
+            raise GrammarError(
+                f"{node.state} has a limit of {node.limit}, but is inside {machine.state}, whose limit is"
+                f" {machine.limit}; make it smaller, or the other larger"
+            )
