@@ -24,6 +24,8 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.logs", "base"),
     ("cpppo.misc", "base"),
     ("cpppo.version", "base"),
+    ("cpppo.automata.picture", "graphviz"),
+    ("cpppo.automata.__main__", "cli"),
     ("cpppo.automata*", "automata"),
     ("cpppo.grammar*", "grammar"),
     ("cpppo.history.__main__", "cli"),
@@ -31,6 +33,9 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.remote.bridge", "cli"),
     ("cpppo.remote*", "remote"),
     ("cpppo.server.tcp", "tcp"),
+    ("cpppo.server.tnetstrings", "base"),
+    ("cpppo.server.echo", "cli"),
+    ("cpppo.server.tnet", "cli"),
     ("cpppo.server.enip.wire*", "wire"),
     ("cpppo.server.enip.device*", "device"),
     ("cpppo.server.enip.session", "session"),
@@ -60,7 +65,8 @@ _FRONT = (*_WIRE, "device", "session", "exchange", "api", "tcp", "front")
 #: What each layer may import, itself included: only what is below it. Nobody imports a door from inside.
 BELOW: Mapping[str, tuple[str, ...]] = {
     "base": ("base",),
-    "automata": ("base", "automata"),
+    "graphviz": ("base", "graphviz"),
+    "automata": ("base", "graphviz", "automata"),
     "grammar": ("base", "automata", "grammar"),
     "wire": _WIRE,
     "device": (*_WIRE, "device"),
@@ -71,7 +77,7 @@ BELOW: Mapping[str, tuple[str, ...]] = {
     "front": _FRONT,
     "history": ("base", "history"),
     "remote": ("base", "remote"),
-    "cli": (*_FRONT, "history", "remote", "cli", "door"),
+    "cli": (*_FRONT, "graphviz", "history", "remote", "cli", "door"),
     "door": ("base",),
 }
 

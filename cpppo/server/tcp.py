@@ -1,6 +1,6 @@
 """A threaded TCP server: one thread a connection; no protocol.
 
-Owns: listening, accepting, the thread and socket of each connection, and ending them all.
+Owns: listening, accepting, the thread and socket of each connection, and ending them all, also upon Ctrl-C.
 Rule: what is read goes to a protocol object and what that returns is sent, in one piece; nothing polls.
 Must not know what the octets mean.
 """
@@ -11,14 +11,15 @@ import contextlib
 import errno
 import logging
 import os
+import signal
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
-__all__ = ["MAXIMUM_CONNECTIONS", "Connection", "Server", "Talks"]
+__all__ = ["MAXIMUM_CONNECTIONS", "Connection", "Server", "Talks", "serve_until_interrupted"]
 
 log = logging.getLogger("network")
 
@@ -49,7 +50,7 @@ class Connection:
     def __init__(self, server: Server, sock: socket.socket, talk: Talks) -> None:
         self.server, self.sock, self.talk = server, sock, talk
         self.peer = sock.getpeername()
-        self.thread = threading.Thread(target=self._serve, name=f"enip_{self.peer[1]}", daemon=True)
+        self.thread = threading.Thread(target=self._serve, name=f"{server.name}_{self.peer[1]}", daemon=True)
 
     def _serve(self) -> None:
         sock, talk = self.sock, self.talk
@@ -98,7 +99,8 @@ class Server:
     """Listens on ``address`` (host, port; '' is all interfaces, port 0 any free one) as soon as it is made.
 
     ``talk(sock)`` makes the protocol object of a new connection; ``ended(connection, left)`` is told when one is over
-    and how many are left; ``most`` connections are served at once.  OSError if the address cannot be had.
+    and how many are left; ``most`` connections are served at once.  The thread of a connection is called ``name``,
+    an underscore, and the port of its peer.  OSError if the address cannot be had.
     """
 
     def __init__(
@@ -107,7 +109,9 @@ class Server:
         talk: Callable[[socket.socket], Talks],
         ended: Callable[[Connection, int], None] | None = None,
         most: int = MAXIMUM_CONNECTIONS,
+        name: str = "tcp",
     ) -> None:
+        self.name = name
         self._talk = talk
         self._most = most
         self._crowded = False
@@ -210,3 +214,34 @@ class Server:
         deadline = time.monotonic() + timeout_s
         for one in stuck:
             one.thread.join(max(deadline - time.monotonic(), 0.0))
+
+
+def serve_until_interrupted(server: Server, started: Callable[[], object], last: bool = False) -> None:
+    """Call ``started``, then serve until Ctrl-C or SIGTERM, and end in order, impatience notwithstanding.
+
+    :param started: eg. tells the user; interrupting it is as interrupting the server.
+    :param last: the process does nothing more afterwards, and so ignores these signals to its end.
+
+    Signals reach the main thread only: in another one this serves until ``server.stop``.
+    """
+    main_thread = threading.current_thread() is threading.main_thread()
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        if main_thread:
+            signal.signal(signal.SIGTERM, _interrupt)
+        started()
+        server.serve()
+    except KeyboardInterrupt:
+        log.info("ended by the user")
+    finally:
+        if main_thread:
+            for one in before:
+                signal.signal(one, signal.SIG_IGN)
+        server.stop()
+        if main_thread and not last:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt

@@ -49,7 +49,7 @@ def serve(device: Device, address: tuple[str, int], sessions: int = MAXIMUM_SESS
                 left,
             )
 
-    server = Server(address, talk, ended)
+    server = Server(address, talk, ended, name="enip")
     return server
 
 
