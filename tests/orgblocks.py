@@ -12,6 +12,7 @@ from dataclasses import dataclass
 __all__ = ["Block", "blocks", "normalised", "registry_installs"]
 
 _BEGIN = re.compile(r"\s*#\+begin_src\s*(\S*)", re.IGNORECASE)
+_SESSION = re.compile(r":session +(\S+)")
 _END = re.compile(r"\s*#\+end_(src|example)", re.IGNORECASE)
 _EXAMPLE = re.compile(r"\s*#\+begin_example", re.IGNORECASE)
 _RESULTS = re.compile(r"\s*#\+results", re.IGNORECASE)
@@ -26,6 +27,7 @@ _VOLATILE = tuple(
         (r"\d+\.\d+ ?TPS", "<rate> TPS"),
         (r"\d+\.\d+ ?s\b", "<seconds>"),
         (r"(?<=[\w\]]):\d{4,5}\b", ":<port>"),
+        (r"array\('[uw]'", "array('u'"),
         (r"[ \t]+", " "),
     )
 )
@@ -40,6 +42,15 @@ class Block:
     text: str
     excuse: str | None = None  # None: to be run; else the reason, "" if none is given
     output: str | None = None
+    before: str = ""  # the blocks before it of the same ``:session``, whose names it uses
+
+    @property
+    def program(self) -> str:
+        """A Python block as a program: what came before in its session is run without a word."""
+        if not self.before:
+            return self.text
+        silent = "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n"
+        return f"{silent}    exec(compile({self.before!r}, '<before>', 'exec'), globals())\n{self.text}"
 
     @property
     def console(self) -> bool:
@@ -76,12 +87,17 @@ def blocks(text: str) -> list[Block]:
     """All source blocks of an Org text. One that is never ended is a ValueError."""
     lines = text.splitlines()
     found = []
+    sessions: dict[str, str] = {}
     at = 0
     while at < len(lines):
         if begin := _BEGIN.match(lines[at]):
             body, after = _body(lines, at)
-            output = _output(lines, after)
-            found.append(Block(at + 1, begin[1].lower(), body, _excuse(lines, at), output))
+            output, excuse = _output(lines, after), _excuse(lines, at)
+            session = _SESSION.search(lines[at])
+            before = sessions.get(session[1], "") if session else ""
+            found.append(Block(at + 1, begin[1].lower(), body, excuse, output, before))
+            if session and excuse is None:
+                sessions[session[1]] = f"{before}{body}\n"
             at = after
         else:
             at += 1

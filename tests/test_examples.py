@@ -103,7 +103,7 @@ class Runner:
                 self.shell(line, command, output)
         elif block.language == "python":
             self.server_for(44818)
-            self.compare(block.line, self.finish(block.line, [sys.executable, "-c", block.text]), block.output)
+            self.compare(block.line, self.finish(block.line, [sys.executable, "-c", block.program]), block.output)
 
     def shell(self, line: int, command: str, output: str | None) -> None:
         if SERVING.match(command):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,3 +138,15 @@ def test_console_programs_are_declared_ones(tmp_path: Path) -> None:
     assert {"python", "enip_server", "enip_client"} <= set(names)
     with Runner(tmp_path) as runner:
         assert shutil.which("python", path=runner.environment()["PATH"]) == str(tmp_path / "bin" / "python")
+
+
+def test_session() -> None:
+    """A block of a session is run after those before it of that session, whose output is not shown again."""
+    text = "\n".join(
+        f"#+begin_src python{session}\n{body}\n#+end_src\n"
+        for session, body in ((" :session a", "x = 1\nprint(x)"), ("", "y = 2"), (" :session a", "print(x + 1)"))
+    )
+    first, other, last = blocks(text)
+    assert (first.before, other.before, last.before) == ("", "", "x = 1\nprint(x)\n")
+    done = subprocess.run([sys.executable, "-c", last.program], capture_output=True, text=True, check=True)
+    assert done.stdout == "2\n"
