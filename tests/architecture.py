@@ -34,6 +34,8 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.remote*", "remote"),
     ("cpppo.server.tcp", "tcp"),
     ("cpppo.server.tnetstrings", "base"),
+    ("cpppo.server.sentences", "session"),
+    ("cpppo.server.command", "cli"),
     ("cpppo.server.echo", "cli"),
     ("cpppo.server.tnet", "cli"),
     ("cpppo.server.enip.wire*", "wire"),

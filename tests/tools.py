@@ -37,7 +37,7 @@ ADDRESS = re.compile(r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[?::1?\]?):(\d+)")
 DEADLINE_S = 20.0
 
 #: Debian packages whose name is not the program's.
-PACKAGES = {"chromedriver": "chromium-driver"}
+PACKAGES = {"chromedriver": "chromium-driver", "dot": "graphviz"}
 
 
 def missing(what: str, install: str) -> NoReturn:

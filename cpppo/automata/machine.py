@@ -178,7 +178,7 @@ class dfa(state):
 
     def nodes(self) -> Iterator[state]:
         """All states inside it, its initial one first; of machines among them, not what is inside these."""
-        return self.initial.nodes()
+        return state.nodes(self.initial)
 
     def diagram(self, style: str = "text") -> str:
         """A picture of it: as ``'text'``, as ``'dot'`` (the language of graphviz), or as ``'svg'`` (by graphviz)."""

@@ -1,38 +1,24 @@
-"""A server that gives back every line it gets, and what small servers such as this have in common.
+"""A server that gives back every line it gets: a worked example.
 
-Owns: the machine of a line; a conversation led by a machine; the command line of a server that is tried by hand.
-Rule: the machine finds where a line ends; nothing here searches the octets for it.  A conversation turns octets into
-octets, wherever these come from.
-Must not know what other servers talk about.
+Owns: the machine of a line, and a client's conversation by it.
+Rule: the machine finds where a line ends; nothing here searches the octets for it.
+Must not know sockets.
 """
 
 from __future__ import annotations
 
-import argparse
-import errno
 import logging
-import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from cpppo.automata import chaining, dfa, state, state_input
+from cpppo.automata import dfa, state, state_input
 from cpppo.dotdict import dotdict
-from cpppo.errors import NonTerminal, ProtocolError, UsageError
-from cpppo.logs import NORMAL, start_logging
-from cpppo.server.enip.options import add_verbosity, format_address, parse_address
-from cpppo.server.tcp import Connection, Server, Talks, serve_until_interrupted
+from cpppo.errors import NonTerminal, ProtocolError
+from cpppo.server.command import serve_command, serve_peers
+from cpppo.server.sentences import Sentences
+from cpppo.server.tcp import Server
 
-__all__ = [
-    "ADDRESS",
-    "MAXIMUM_LINE",
-    "Lines",
-    "Sentences",
-    "line_machine",
-    "main",
-    "serve",
-    "serve_command",
-    "serve_peers",
-]
+__all__ = ["ADDRESS", "MAXIMUM_LINE", "Lines", "line_machine", "main", "serve"]
 
 log = logging.getLogger("echo.srv")
 
@@ -88,49 +74,6 @@ def _line_after_line() -> dfa:
 _LINES = _line_after_line()
 
 
-class Sentences:
-    """A conversation in which each sentence a machine accepts gets an answer.  Octets in, octets out.
-
-    :param machine: goes on from sentence to sentence, and enters the state ``whole`` at the end of each.
-    :param peer: names the other side in the log.
-
-    ``closed`` when what came is no sentence: then nothing is answered any more.
-    """
-
-    def __init__(self, machine: dfa, whole: state, peer: str) -> None:
-        self.closed = False
-        self.peer = peer
-        self._whole = whole
-        self._source = chaining()
-        self._data = dotdict()
-        self._run = machine.run(self._source, data=self._data)
-
-    def receive(self, data: bytes) -> bytes:
-        """The answers to the sentences that ``data`` completes."""
-        if self.closed or not data:  # resuming without more would say that no more comes
-            return b""
-        self._source.chain(data)
-        answers = []
-        try:
-            for _, entered in self._run:
-                if entered is None:  # it goes on here when there is more
-                    break
-                if entered is self._whole:
-                    answers.append(self.answer(self._data))
-        except (NonTerminal, ProtocolError) as exc:
-            self.closed = True
-            answers.append(self.refuse(self._data, exc))
-        return b"".join(answers)
-
-    def answer(self, data: dotdict) -> bytes:
-        """The answer to the sentence in ``data``, which it empties for the next; or a ProtocolError raised."""
-        raise NotImplementedError(f"{type(self).__name__} must define answer(data)")
-
-    def refuse(self, data: dotdict, exc: NonTerminal | ProtocolError) -> bytes:
-        """The last answer, to what is no sentence because of ``exc``; ``data`` has what was understood of it."""
-        raise NotImplementedError(f"{type(self).__name__} must define refuse(data, exc)")
-
-
 class Lines(Sentences):
     """What a client of the echo is told: its own lines, until one is too long."""
 
@@ -158,83 +101,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     :return: exit status: 0 ended in order, 2 wrong usage or an address that cannot be had.
     """
     return serve_command(argv, _PROGRAM, _DESCRIPTION, _EXAMPLES, ADDRESS, serve, b"hello\n")
-
-
-def serve_peers(address: tuple[str, int], talk: Callable[[str], Talks], name: str, log: logging.Logger) -> Server:
-    """A server that logs who comes and goes; ``talk`` makes the conversation with a peer out of its address."""
-
-    def begun(sock: socket.socket) -> Talks:
-        peer = format_address(sock.getpeername()[:2])
-        log.log(NORMAL, "%s: connected", peer)
-        return talk(peer)
-
-    def ended(connection: Connection, left: int) -> None:
-        log.log(NORMAL, "%s: gone (%d connections remain)", format_address(connection.peer[:2]), left)
-
-    return Server(address, begun, ended, name=name)
-
-
-def serve_command(
-    argv: Sequence[str] | None,
-    program: str,
-    description: str,
-    examples: str,
-    default: tuple[str, int],
-    serve: Callable[[tuple[str, int]], Server],
-    sample: bytes,
-) -> int:
-    """The command of a small server with no options but its address: serve until interrupted; the exit status.
-
-    :param default: the address without ``--address``.
-    :param serve: makes the server of an address.
-    :param sample: what the user is shown how to send.
-    """
-    parser = argparse.ArgumentParser(
-        prog=program,
-        description=description,
-        epilog=examples,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "-a",
-        "--address",
-        default=format_address(default),
-        metavar="HOST:PORT",
-        help="interface and port to serve on (default %(default)s; no host: all interfaces, port 0: any free one)",
-    )
-    add_verbosity(parser)
-    arguments = parser.parse_args(argv)
-    start_logging(arguments.verbose)
-    try:
-        address = parse_address(arguments.address, ("", default[1]))
-    except UsageError as exc:
-        print(f"{program}: {exc}", file=sys.stderr)
-        return 2
-    try:
-        server = serve(address)
-    except (OSError, UnicodeError) as exc:
-        where, why = format_address(address), getattr(exc, "strerror", None) or exc
-        print(f"{program}: cannot serve on {where}: {why}; {_instead(exc)}", file=sys.stderr)
-        return 2
-    serve_until_interrupted(server, lambda: print(_greeting(program, server.address, sample), flush=True), argv is None)
-    return 0
-
-
-def _instead(exc: Exception) -> str:
-    """What to do about an address that cannot be served on."""
-    if getattr(exc, "errno", None) == errno.EADDRINUSE:
-        return "another server is there; use another port, eg. --address localhost:0 for any free one"
-    return "name an interface of this machine and a port above 1023, eg. --address localhost:8000"
-
-
-def _greeting(program: str, address: tuple[str, int], sample: bytes) -> str:
-    """Where it listens, and a line that tries it on any system that has Python."""
-    host, port = address
-    nearest = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    client = (
-        f"import socket; s = socket.create_connection(({nearest!r}, {port})); s.sendall({sample!r}); print(s.recv(99))"
-    )
-    return f'{program}: on {format_address(address)}; Ctrl-C ends it. Try it:\n  python -c "{client}"'
 
 
 if __name__ == "__main__":

@@ -11,15 +11,14 @@ import contextlib
 import errno
 import logging
 import os
-import signal
 import socket
 import struct
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-__all__ = ["MAXIMUM_CONNECTIONS", "Connection", "Server", "Talks", "serve_until_interrupted"]
+__all__ = ["MAXIMUM_CONNECTIONS", "Connection", "Server", "Talks"]
 
 log = logging.getLogger("network")
 
@@ -214,34 +213,3 @@ class Server:
         deadline = time.monotonic() + timeout_s
         for one in stuck:
             one.thread.join(max(deadline - time.monotonic(), 0.0))
-
-
-def serve_until_interrupted(server: Server, started: Callable[[], object], last: bool = False) -> None:
-    """Call ``started``, then serve until Ctrl-C or SIGTERM, and end in order, impatience notwithstanding.
-
-    :param started: eg. tells the user; interrupting it is as interrupting the server.
-    :param last: the process does nothing more afterwards, and so ignores these signals to its end.
-
-    Signals reach the main thread only: in another one this serves until ``server.stop``.
-    """
-    main_thread = threading.current_thread() is threading.main_thread()
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        if main_thread:
-            signal.signal(signal.SIGTERM, _interrupt)
-        started()
-        server.serve()
-    except KeyboardInterrupt:
-        log.info("ended by the user")
-    finally:
-        if main_thread:
-            for one in before:
-                signal.signal(one, signal.SIG_IGN)
-        server.stop()
-        if main_thread and not last:
-            for one, handler in before.items():
-                signal.signal(one, handler)
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt

@@ -16,7 +16,8 @@ from typing import Any
 from cpppo.automata import decide, dfa, integer_bytes, state, state_drop, state_input, string_bytes
 from cpppo.dotdict import dotdict
 from cpppo.errors import GrammarError, NonTerminal, ProtocolError, RemoteProtocolError
-from cpppo.server.echo import Sentences, serve_command, serve_peers
+from cpppo.server.command import serve_command, serve_peers
+from cpppo.server.sentences import Sentences
 from cpppo.server.tcp import Server
 from cpppo.server.tnetstrings import MAXIMUM_SIZE_DIGITS, TYPES, MalformedTnetstring, interpret
 

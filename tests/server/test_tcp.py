@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import threading
 import time
@@ -12,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from cpppo.server.tcp import Server, serve_until_interrupted
+from cpppo.server.tcp import Server
 
 TIMEOUT_S = 10.0
 
@@ -417,71 +416,3 @@ def test_names_of_threads(given: dict[str, str], name: str) -> None:
         assert [one.name for one in threads_of(server)] == [f"{name}_{sock.getsockname()[1]}"]
     server.stop()
     thread.join(TIMEOUT_S)
-
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-@pytest.fixture
-def handlers() -> Iterator[list[object]]:
-    """What SIGINT and SIGTERM do, and again after the test."""
-    before = [signal.getsignal(one) for one in SIGNALS]
-    yield list(before)
-    for one, handler in zip(SIGNALS, before, strict=True):
-        signal.signal(one, handler)
-
-
-class Impatient(Server):
-    """Is interrupted once more while it stops."""
-
-    stopped = False
-
-    def stop(self, timeout_s: float = 2.0) -> None:
-        for one in SIGNALS:
-            signal.raise_signal(one)
-        super().stop(timeout_s)
-        self.stopped = True
-
-
-@pytest.mark.parametrize("one", SIGNALS)
-def test_interrupted(one: signal.Signals, handlers: list[object]) -> None:
-    """Ctrl-C and SIGTERM end it in order, also while it tells that it has started; more of them change nothing."""
-    server = Impatient(("127.0.0.1", 0), lambda sock: Echo())
-    serve_until_interrupted(server, lambda: signal.raise_signal(one))
-    assert server.stopped
-    assert [signal.getsignal(each) for each in SIGNALS] == handlers
-
-
-def test_interrupted_last(handlers: list[object]) -> None:
-    """Where nothing is done afterwards, the signals are ignored to the end."""
-    server = Impatient(("127.0.0.1", 0), lambda sock: Echo())
-    serve_until_interrupted(server, lambda: signal.raise_signal(signal.SIGINT), last=True)
-    assert [signal.getsignal(each) for each in SIGNALS] == [signal.SIG_IGN, signal.SIG_IGN]
-
-
-def test_uninterrupted_in_a_thread(handlers: list[object]) -> None:
-    """In a thread other than the main one it serves until stop(), and touches no signal."""
-    server = Server(("127.0.0.1", 0), lambda sock: Echo())
-    started = threading.Event()
-    thread = threading.Thread(target=serve_until_interrupted, args=(server, started.set))
-    thread.start()
-    assert started.wait(TIMEOUT_S)
-    with connect(server) as sock:
-        assert say(sock, b"one") == b"one"
-    assert [signal.getsignal(each) for each in SIGNALS] == handlers
-    server.stop()
-    thread.join(TIMEOUT_S)
-    assert not thread.is_alive()
-
-
-def test_started_fails(handlers: list[object]) -> None:
-    """An error in what tells that it has started is not hidden; the server is stopped, the signals are as before."""
-    server = Server(("127.0.0.1", 0), lambda sock: Echo())
-
-    def started() -> None:
-        raise BrokenPipeError("nobody listens")
-
-    with pytest.raises(BrokenPipeError):
-        serve_until_interrupted(server, started)
-    assert [signal.getsignal(each) for each in SIGNALS] == handlers
-    Server(server.address, lambda sock: Echo()).stop()

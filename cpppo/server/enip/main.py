@@ -6,21 +6,24 @@ Do not import this to embed a simulator without a command line: use ``cpppo.serv
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
-import signal
 import sys
-import threading
 from collections.abc import Sequence
-from typing import Any
 
 from cpppo.errors import UsageError
 from cpppo.logs import NORMAL, start_logging
+from cpppo.server.command import (
+    add_verbosity,
+    format_address,
+    parse_address,
+    read_lines,
+    refused,
+    serve_until_interrupted,
+)
 from cpppo.server.enip.device import Attribute, Device
-from cpppo.server.enip.options import TagSpec, add_verbosity, format_address, parse_address, parse_tag, read_lines
+from cpppo.server.enip.options import ADDRESS, TagSpec, parse_tag
 from cpppo.server.enip.serve import serve
 from cpppo.server.enip.wire.types import unpack
-from cpppo.server.tcp import Server
 
 __all__ = ["main"]
 
@@ -71,7 +74,7 @@ def main(argv: Sequence[str] | None = None, attribute_class: type[Attribute] = A
     arguments = _parser().parse_args(argv)
     start_logging(arguments.verbose)
     try:
-        address = parse_address(arguments.address)
+        address = parse_address(arguments.address, ADDRESS)
         device = Device()
         for text in read_lines(arguments.tags, sys.stdin):
             _add(device, parse_tag(text), attribute_class)
@@ -87,47 +90,12 @@ def main(argv: Sequence[str] | None = None, attribute_class: type[Attribute] = A
     try:
         server = serve(device, address)
     except (OSError, UnicodeError) as exc:
-        where, why = format_address(address), getattr(exc, "strerror", None) or exc
-        print(f"enip_server: cannot serve on {where}: {why}; {_instead(exc, address)}", file=sys.stderr)
+        print(f"enip_server: {refused(exc, address, ADDRESS[1])}", file=sys.stderr)
         return 1
-    return _run(server, len(device.tags()), argv is None)
-
-
-def _run(server: Server, count: int, last: bool) -> int:
-    """Serve until interrupted; the exit status.  ``last``: the process does nothing more afterwards."""
-    main_thread = threading.current_thread() is threading.main_thread()
-    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        if main_thread:
-            signal.signal(signal.SIGTERM, _interrupt)
-        where = format_address(server.address)
-        print(f"enip_server: {count} tag{'s'[: count > 1]} on {where}; Ctrl-C ends it", file=sys.stderr, flush=True)
-        server.serve()
-    except KeyboardInterrupt:
-        log.log(NORMAL, "ended by the user")
-    finally:
-        if main_thread:  # ending takes a moment at most: impatience does not help
-            for one in before:
-                signal.signal(one, signal.SIG_IGN)
-        server.stop()
-        if main_thread and not last:
-            for one, handler in before.items():
-                signal.signal(one, handler)
+    count, where = len(device.tags()), format_address(server.address)
+    started = f"enip_server: {count} tag{'s'[: count > 1]} on {where}; Ctrl-C ends it"
+    serve_until_interrupted(server, lambda: print(started, file=sys.stderr, flush=True), argv is None)
     return 0
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
-def _instead(exc: Exception, address: tuple[str, int]) -> str:
-    """What to do about an address that cannot be served on."""
-    code = getattr(exc, "errno", None)
-    if code == errno.EADDRINUSE:
-        return "another server is there; use another port, eg. --address :0 for any free one"
-    if code in (errno.EACCES, errno.EPERM) and 0 < address[1] < 1024:
-        return "ports below 1024 need special rights; use another, eg. --address :44818"
-    return "name an interface of this machine, eg. --address localhost:44818, or none for all"
 
 
 def _add(device: Device, spec: TagSpec, attribute_class: type[Attribute]) -> None:

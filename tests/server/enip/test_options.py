@@ -5,54 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cpppo.errors import UsageError
-from cpppo.server.enip.options import MAXIMUM_ELEMENTS, format_address, parse_address, parse_tag
+from cpppo.server.enip.options import MAXIMUM_ELEMENTS, parse_tag
 from cpppo.server.enip.wire.types import TYPES
-
-
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("", ("", 44818)),
-        (":", ("", 44818)),
-        (":0", ("", 0)),
-        (":44819", ("", 44819)),
-        ("localhost", ("localhost", 44818)),
-        ("localhost:", ("localhost", 44818)),
-        ("localhost:0", ("localhost", 0)),
-        ("127.0.0.1:65535", ("127.0.0.1", 65535)),
-        (" 10.0.0.1:1 ", ("10.0.0.1", 1)),
-        ("[::1]:5", ("::1", 5)),
-        ("[::1]", ("::1", 44818)),
-        ("[fe80::1%eth0]:5", ("fe80::1%eth0", 5)),
-    ],
-)
-def test_addresses(text: str, address: tuple[str, int]) -> None:
-    """[host][:port], either may be left out; an IPv6 host in brackets."""
-    assert parse_address(text) == address
-
-
-@pytest.mark.parametrize(
-    "text", ["a:b", "1:2:3", "::1", "::1:5", "host:65536", "host:-1", "host:1.5", "[::1", "::1]:5", ":0x10", "host:٣"]
-)
-def test_bad_addresses(text: str) -> None:
-    """Anything else: a UsageError of one line that quotes it and says how it is written."""
-    with pytest.raises(UsageError) as raised:
-        parse_address(text)
-    message = str(raised.value)
-    assert repr(text) in message and "\n" not in message
-    assert "eg." in message or "65535" in message
-
-
-def test_address_of_very_many_digits() -> None:
-    """A port of thousands of digits is refused like any other."""
-    with pytest.raises(UsageError):
-        parse_address(":" + "9" * 5000)
-
-
-@pytest.mark.parametrize("address", [("", 44818), ("localhost", 0), ("::1", 5), ("10.0.0.1", 65535)])
-def test_addresses_round_trip(address: tuple[str, int]) -> None:
-    """What format_address writes, parse_address reads."""
-    assert parse_address(format_address(address)) == address
 
 
 @pytest.mark.parametrize(

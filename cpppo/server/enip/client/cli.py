@@ -17,10 +17,10 @@ from typing import Any
 
 from cpppo.errors import Error, UsageError
 from cpppo.logs import NORMAL, start_logging
+from cpppo.server.command import add_verbosity, format_address, parse_address, read_lines
 from cpppo.server.enip.client import report
 from cpppo.server.enip.client.connector import connector
 from cpppo.server.enip.client.operations import parse_operations
-from cpppo.server.enip.options import add_verbosity, format_address, parse_address, read_lines
 from cpppo.server.enip.wire.header import PORT
 
 __all__ = ["main"]

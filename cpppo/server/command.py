@@ -1,0 +1,194 @@
+"""What the command lines of servers and clients share: addresses, verbosity, standard input, serving to the end.
+
+Owns: reading these from text, and the signals that end a server.
+Rule: text that cannot be understood raises UsageError, saying what to write instead.
+Must not know any protocol.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import re
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TextIO
+
+from cpppo.errors import UsageError
+from cpppo.logs import NORMAL, start_logging
+from cpppo.server.tcp import Connection, Server, Talks
+from cpppo.version import __version__
+
+__all__ = [
+    "add_verbosity",
+    "format_address",
+    "parse_address",
+    "read_lines",
+    "refused",
+    "serve_command",
+    "serve_peers",
+    "serve_until_interrupted",
+]
+
+log = logging.getLogger("network")
+
+
+def parse_address(text: str, default: tuple[str, int]) -> tuple[str, int]:
+    """(host, port) of ``[host][:port]``, an IPv6 host in brackets; what is left out is as in ``default``."""
+    port = default[1]
+    match = re.fullmatch(r"(\[(?P<six>[0-9A-Fa-f:.%\w]+)\]|(?P<host>[^:\[\]]*))(:(?P<port>[0-9]*))?", text.strip())
+    if match is None:
+        raise UsageError(f"address {text!r} is not [host][:port]; eg. localhost:{port}, :{port} or [::1]:{port}")
+    digits = (match["port"] or str(port)).lstrip("0") or "0"
+    if len(digits) > 5 or int(digits) > 65535:
+        raise UsageError(f"address {text[:60]!r}: the port is beyond 65535")
+    if match["host"] and match["host"].isdecimal():
+        raise UsageError(f"address {text[:60]!r} is no host; a port alone is written :{match['host'][:20]}")
+    host = match["six"] or match["host"] or default[0]
+    if not host.isascii():
+        raise UsageError(f"address {text[:60]!r}: {host[:50]!r} is no host name or address")
+    return host, int(digits)
+
+
+def format_address(address: tuple[str, int]) -> str:
+    """The text of (host, port) that ``parse_address`` reads."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def read_lines(given: Iterable[str], stream: TextIO) -> Iterator[str]:
+    """Texts from a command line, each ``-`` replaced by the lines of a stream (empty ones and # comments left out)."""
+    for text in given:
+        if text != "-":
+            yield text
+            continue
+        try:
+            for line in stream:
+                if line.strip() and not line.lstrip().startswith("#"):
+                    yield line.strip()
+        except UnicodeDecodeError as exc:
+            raise UsageError(f"standard input is not {exc.encoding} text: {exc.reason}") from exc
+
+
+def add_verbosity(parser: argparse._ActionsContainer) -> None:
+    """The -v option, and --version."""
+    parser.add_argument("--version", action="version", version=f"cpppo {__version__}")
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="say more of what happens; up to -vvvv for everything"
+    )
+
+
+def serve_until_interrupted(server: Server, started: Callable[[], object], last: bool = False) -> None:
+    """Call ``started``, then serve until Ctrl-C or SIGTERM, and end in order, impatience notwithstanding.
+
+    :param started: eg. tells the user; interrupting it is as interrupting the server.
+    :param last: the process does nothing more afterwards, and so ignores these signals to its end.
+
+    Signals reach the main thread only: in another one this serves until ``server.stop``.
+    """
+    main_thread = threading.current_thread() is threading.main_thread()
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        if main_thread:
+            signal.signal(signal.SIGTERM, _interrupt)
+        started()
+        server.serve()
+    except KeyboardInterrupt:
+        log.log(NORMAL, "ended by the user")
+    finally:
+        if main_thread:
+            for one in before:
+                signal.signal(one, signal.SIG_IGN)
+        server.stop()
+        if main_thread and not last:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def serve_peers(address: tuple[str, int], talk: Callable[[str], Talks], name: str, log: logging.Logger) -> Server:
+    """A server that logs who comes and goes; ``talk`` makes the conversation with a peer out of its address."""
+
+    def begun(sock: socket.socket) -> Talks:
+        peer = format_address(sock.getpeername()[:2])
+        log.log(NORMAL, "%s: connected", peer)
+        return talk(peer)
+
+    def ended(connection: Connection, left: int) -> None:
+        log.log(NORMAL, "%s: gone (%d connections remain)", format_address(connection.peer[:2]), left)
+
+    return Server(address, begun, ended, name=name)
+
+
+def serve_command(
+    argv: Sequence[str] | None,
+    program: str,
+    description: str,
+    examples: str,
+    default: tuple[str, int],
+    serve: Callable[[tuple[str, int]], Server],
+    sample: bytes,
+) -> int:
+    """The command of a small server with no options but its address: serve until interrupted; the exit status.
+
+    :param default: the address without ``--address``.
+    :param serve: makes the server of an address.
+    :param sample: what the user is shown how to send.
+    """
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "-a",
+        "--address",
+        default=format_address(default),
+        metavar="HOST:PORT",
+        help="interface and port to serve on (default %(default)s; no host: all interfaces, port 0: any free one)",
+    )
+    add_verbosity(parser)
+    arguments = parser.parse_args(argv)
+    start_logging(arguments.verbose)
+    try:
+        address = parse_address(arguments.address, ("", default[1]))
+    except UsageError as exc:
+        print(f"{program}: {exc}", file=sys.stderr)
+        return 2
+    try:
+        server = serve(address)
+    except (OSError, UnicodeError) as exc:
+        print(f"{program}: {refused(exc, address, default[1])}", file=sys.stderr)
+        return 2
+    serve_until_interrupted(server, lambda: print(_greeting(program, server.address, sample), flush=True), argv is None)
+    return 0
+
+
+def refused(exc: Exception, address: tuple[str, int], port: int) -> str:
+    """Why an address cannot be served on, and what to do instead; ``port`` is the usual one."""
+    code, where = getattr(exc, "errno", None), format_address(address)
+    if code == errno.EADDRINUSE:
+        instead = "another server is there; use another port, eg. --address :0 for any free one"
+    elif code in (errno.EACCES, errno.EPERM) and 0 < address[1] < 1024:
+        instead = f"ports below 1024 need special rights; use another, eg. --address :{port}"
+    else:
+        instead = f"name an interface of this machine, eg. --address localhost:{port}, or none for all"
+    return f"cannot serve on {where}: {getattr(exc, 'strerror', None) or exc}; {instead}"
+
+
+def _greeting(program: str, address: tuple[str, int], sample: bytes) -> str:
+    """Where it listens, and a line that tries it on any system that has Python."""
+    host, port = address
+    nearest = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    client = (
+        f"import socket; s = socket.create_connection(({nearest!r}, {port})); s.sendall({sample!r}); print(s.recv(99))"
+    )
+    return f'{program}: on {format_address(address)}; Ctrl-C ends it. Try it:\n  python -c "{client}"'

@@ -1,0 +1,130 @@
+"""What command lines share: addresses read from text, and servers that end with a signal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from cpppo.errors import UsageError
+from cpppo.server.command import format_address, parse_address, serve_until_interrupted
+from cpppo.server.tcp import Server
+from tests.server.test_tcp import TIMEOUT_S, Echo, connect, say
+
+DEFAULT = ("", 44818)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("", ("", 44818)),
+        (":", ("", 44818)),
+        (":0", ("", 0)),
+        (":44819", ("", 44819)),
+        ("localhost", ("localhost", 44818)),
+        ("localhost:", ("localhost", 44818)),
+        ("localhost:0", ("localhost", 0)),
+        ("127.0.0.1:65535", ("127.0.0.1", 65535)),
+        (" 10.0.0.1:1 ", ("10.0.0.1", 1)),
+        ("[::1]:5", ("::1", 5)),
+        ("[::1]", ("::1", 44818)),
+        ("[fe80::1%eth0]:5", ("fe80::1%eth0", 5)),
+    ],
+)
+def test_addresses(text: str, address: tuple[str, int]) -> None:
+    """[host][:port], either may be left out; an IPv6 host in brackets."""
+    assert parse_address(text, DEFAULT) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["a:b", "1:2:3", "::1", "::1:5", "host:65536", "host:-1", "host:1.5", "[::1", "::1]:5", ":0x10", "host:٣"]
+)
+def test_bad_addresses(text: str) -> None:
+    """Anything else: a UsageError of one line that quotes it and says how it is written."""
+    with pytest.raises(UsageError) as raised:
+        parse_address(text, DEFAULT)
+    message = str(raised.value)
+    assert repr(text) in message and "\n" not in message
+    assert "eg." in message or "65535" in message
+
+
+def test_address_of_very_many_digits() -> None:
+    """A port of thousands of digits is refused like any other."""
+    with pytest.raises(UsageError):
+        parse_address(":" + "9" * 5000, DEFAULT)
+
+
+@pytest.mark.parametrize("address", [("", 44818), ("localhost", 0), ("::1", 5), ("10.0.0.1", 65535)])
+def test_addresses_round_trip(address: tuple[str, int]) -> None:
+    """What format_address writes, parse_address reads."""
+    assert parse_address(format_address(address), DEFAULT) == address
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.fixture
+def handlers() -> Iterator[list[object]]:
+    """What SIGINT and SIGTERM do, and again after the test."""
+    before = [signal.getsignal(one) for one in SIGNALS]
+    yield list(before)
+    for one, handler in zip(SIGNALS, before, strict=True):
+        signal.signal(one, handler)
+
+
+class Impatient(Server):
+    """Is interrupted once more while it stops."""
+
+    stopped = False
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        for one in SIGNALS:
+            signal.raise_signal(one)
+        super().stop(timeout_s)
+        self.stopped = True
+
+
+@pytest.mark.parametrize("one", SIGNALS)
+def test_interrupted(one: signal.Signals, handlers: list[object]) -> None:
+    """Ctrl-C and SIGTERM end it in order, also while it tells that it has started; more of them change nothing."""
+    server = Impatient(("127.0.0.1", 0), lambda sock: Echo())
+    serve_until_interrupted(server, lambda: signal.raise_signal(one))
+    assert server.stopped
+    assert [signal.getsignal(each) for each in SIGNALS] == handlers
+
+
+def test_interrupted_last(handlers: list[object]) -> None:
+    """Where nothing is done afterwards, the signals are ignored to the end."""
+    server = Impatient(("127.0.0.1", 0), lambda sock: Echo())
+    serve_until_interrupted(server, lambda: signal.raise_signal(signal.SIGINT), last=True)
+    assert [signal.getsignal(each) for each in SIGNALS] == [signal.SIG_IGN, signal.SIG_IGN]
+
+
+def test_uninterrupted_in_a_thread(handlers: list[object]) -> None:
+    """In a thread other than the main one it serves until stop(), and touches no signal."""
+    server = Server(("127.0.0.1", 0), lambda sock: Echo())
+    started = threading.Event()
+    thread = threading.Thread(target=serve_until_interrupted, args=(server, started.set))
+    thread.start()
+    assert started.wait(TIMEOUT_S)
+    with connect(server) as sock:
+        assert say(sock, b"one") == b"one"
+    assert [signal.getsignal(each) for each in SIGNALS] == handlers
+    server.stop()
+    thread.join(TIMEOUT_S)
+    assert not thread.is_alive()
+
+
+def test_started_fails(handlers: list[object]) -> None:
+    """An error in what tells that it has started is not hidden; the server is stopped, the signals are as before."""
+    server = Server(("127.0.0.1", 0), lambda sock: Echo())
+
+    def started() -> None:
+        raise BrokenPipeError("nobody listens")
+
+    with pytest.raises(BrokenPipeError):
+        serve_until_interrupted(server, started)
+    assert [signal.getsignal(each) for each in SIGNALS] == handlers
+    Server(server.address, lambda sock: Echo()).stop()
