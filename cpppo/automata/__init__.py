@@ -5,7 +5,7 @@ Rule: knows symbols, never their meaning.
 
 from cpppo.automata.compiled import Match, Matcher, Matching
 from cpppo.automata.dialect import PatternError
-from cpppo.automata.expressions import regex, regex_bytes, regex_bytes_promote
+from cpppo.automata.expressions import regex, regex_bytes
 from cpppo.automata.inputs import state_act, state_drop, state_input, state_take
 from cpppo.automata.machine import dfa, dfa_base, dfa_drop, dfa_input, dfa_post, view
 from cpppo.automata.source import (
@@ -36,6 +36,7 @@ from cpppo.automata.values import (
     integer,
     integer_base,
     integer_bytes,
+    regex_bytes_promote,
     state_struct,
     string,
     string_base,

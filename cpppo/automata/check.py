@@ -6,7 +6,7 @@ not know how machines are run; what depends on them is found by the run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from cpppo.automata.naming import shown
 from cpppo.automata.node import DECIDING, MACHINE, PLAIN, STOPPED, Node
@@ -24,11 +24,14 @@ def hopeless(first: Node, fresh: Iterable[Node]) -> None:
     for node in fresh:
         if node not in seen:
             raise GrammarError(
-                f"{node.state} can never be reached: only by transitions that are never taken, as those behind a"
-                " decide without predicate, or of a terminal state with greedy=False; remove it, or these"
+                f"{first.state}: {node.state} can never be reached: only by transitions that are never taken, as"
+                " those behind a decide without predicate, or of a terminal state with greedy=False; remove it or these"
             )
-        _circles(node)
-        _strangers(node)
+        _circles(node, lambda each: not each.terminal)
+        if node.kind == MACHINE and not node.lazy:
+            for each in reached(node.initial, False):
+                _circles(each, lambda each: True)
+        _strangers(first, node)
         if node.kind == MACHINE and isinstance(node.limit, int):
             _limits(node)
 
@@ -46,22 +49,22 @@ def moves(node: Node) -> Iterator[Node]:
             yield from there.targets
 
 
-def reached(first: Node) -> Iterator[Node]:
-    """All nodes reached from one, itself first; and what is inside machines."""
+def reached(first: Node, inside: bool = True) -> Iterator[Node]:
+    """All nodes reached from one, itself first; and what is inside machines, if asked."""
     seen, waiting = {first}, [first]
     while waiting:
         node = waiting.pop()
         yield node
-        for each in (*moves(node), *((node.initial,) if node.kind == MACHINE else ())):
+        for each in (*moves(node), *((node.initial,) if inside and node.kind == MACHINE else ())):
             if each not in seen:
                 seen.add(each)
                 waiting.append(each)
 
 
-def _circles(node: Node) -> None:
-    """Refuse to go round without a symbol, through states that do nothing."""
+def _circles(node: Node, passes: Callable[[Node], bool]) -> None:
+    """Refuse to go round without a symbol, through states that do nothing and that a run surely passes."""
     seen: list[Node] = []
-    while node.kind == PLAIN and not node.terminal:
+    while node.kind == PLAIN and passes(node):
         if node in seen:
             names = " -> ".join(str(each.state) for each in [*seen[seen.index(node) :], node])
             raise GrammarError(f"{names} goes in circles without taking a symbol; let a state on the way take input")
@@ -69,14 +72,15 @@ def _circles(node: Node) -> None:
         node = node.epsilon
 
 
-def _strangers(node: Node) -> None:
+def _strangers(first: Node, node: Node) -> None:
     """Refuse a symbol that leads to where it cannot be taken."""
     for symbol, there in node.table.items():
         while there.kind == MACHINE:
             there = there.initial
         if there.kind >= 0 and there.consumes and not there.state.validate(symbol):
             raise GrammarError(
-                f"{node.state} leads to {there.state} on {shown(symbol)}, which is not of the alphabet of that"
+                f"{first.state}: {node.state} leads to {there.state} on {shown(symbol)}, which that cannot take;"
+                f" its alphabet is {there.state.alphabet!r}"
             )
 
 

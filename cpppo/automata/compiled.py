@@ -14,7 +14,7 @@ from cpppo.automata.freezing import freeze
 from cpppo.automata.rows import ROW, Row, Tables, Unforeseen, Verdict
 from cpppo.automata.source import chaining
 from cpppo.dotdict import dotdict
-from cpppo.errors import NonTerminal, UsageError
+from cpppo.errors import GrammarError, NonTerminal, UsageError
 
 __all__ = ["Match", "Matcher", "Matching"]
 
@@ -41,6 +41,8 @@ class Matcher:
         self.machine = machine
         self.stepped: str | None = None
         self._tables: Tables | None = None
+        if not hasattr(machine, "compile"):
+            raise GrammarError(f"{machine!r} is no machine; give a dfa")
         try:
             self._tables = Tables(machine._node or freeze(machine))
         except Unforeseen as exc:

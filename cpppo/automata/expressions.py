@@ -1,6 +1,6 @@
 """Machines from regular expressions: of text, and of octets.
 
-Owns `regex`, `regex_bytes` and `regex_bytes_promote`.  Rule: what a pattern means is told by its table
+Owns `regex` and `regex_bytes`.  Rule: what a pattern means is told by its table
 (see regex); here it only becomes the inside of a machine.
 """
 
@@ -15,7 +15,7 @@ from cpppo.automata.state import state
 from cpppo.automata.symbols import OCTET_TYPECODE, OCTETS, TEXT_TYPECODE, type_str_encoder, type_unicode_encoder
 from cpppo.errors import GrammarError
 
-__all__ = ["regex", "regex_bytes", "regex_bytes_promote"]
+__all__ = ["regex", "regex_bytes"]
 
 
 #: The alphabet and typecode of what an encoder makes.
@@ -61,8 +61,14 @@ class regex(dfa):
     ) -> None:
         if initial is None:
             raise GrammarError(f"Machine {name or type(self).__name__!r} needs a regular expression as its initial")
+        given: object = regex_states
+        if not (isinstance(given, type) and issubclass(given, state)):
+            raise GrammarError(f"regex_states is {regex_states!r}; give a class of states, such as state_drop")
+        if not (regex_encoder is None or callable(regex_encoder)):
+            raise GrammarError(f"regex_encoder is {regex_encoder!r}; give what makes symbols of a character")
         octets = self.octets or isinstance(initial, bytes)
         encoder = regex_encoder or (type_unicode_encoder if octets else type_str_encoder)
+        self.over_octets = encoder is type_unicode_encoder
         alphabet, typecode = SYMBOLS.get(encoder, (None, None))
         self.pattern, self.lego, self.fsm, first = regex_states.from_regex(
             initial,
@@ -88,13 +94,3 @@ class regex_bytes(regex):
     """
 
     octets = True
-
-
-class regex_bytes_promote(regex_bytes):
-    """As `regex_bytes`; at its end what was collected moves up from ``<context>.input`` to ``<context>``."""
-
-    def terminate(self, exception: BaseException | None, machine: Any, path: str | None, data: Any) -> None:
-        """Called after it was run; moves what it collected."""
-        where, collected = self.context(path), self.collected(path)
-        if exception is None and data is not None and collected in data:
-            data[where] = data[collected]

@@ -118,7 +118,7 @@ class state_act(state):
         raise NotImplementedError(f"{type(self).__name__} must define act(data, sent, ending)")
 
     def process(self, source: Any, machine: Any, path: str | None, data: Any) -> None:
-        self.act(data, source.sent, machine.ending)
+        self.act(data, source.sent, getattr(machine, "ending", None))
 
     def _fill(self, node: Node, nodes: dict[state, Node]) -> None:
         super()._fill(node, nodes)

@@ -19,6 +19,7 @@ from cpppo.automata.node import MACHINE, Node
 from cpppo.automata.run import cursor
 from cpppo.automata.source import peekable
 from cpppo.automata.state import state
+from cpppo.automata.symbols import amount
 from cpppo.errors import GrammarError
 from cpppo.logs import log
 from cpppo.misc import function_name
@@ -108,7 +109,7 @@ class dfa(state):
         if not isinstance(initial, state):
             raise GrammarError(f"Machine {self._name!r} needs a state as its initial, not {initial!r}")
         self.initial = initial
-        self.repeat = repeat
+        self.repeat = amount(repeat, "repeat", self._name)
         self.exact = bool(exact)
         self._states = tuple(states)
         self._latest = _Latest()
@@ -211,6 +212,12 @@ class dfa(state):
                 raise GrammarError(f"{each} of machine {self._name!r} can never be reached: no transition leads there")
         super()._fill(node, nodes)
         own: Any = type(self)
+        for hook in ("accepts", "context", "delegate", "process", "validate"):
+            if getattr(own, hook) is not getattr(state, hook):
+                raise GrammarError(
+                    f"{own.__name__} overrides {hook}, which is never asked of a machine; override"
+                    " initialize, terminate, enter, leave or transition, or put a state of your own inside it"
+                )
         node.lazy = not self.greedy
         node.initial = nodes[self.initial]
         node.context = self._context
@@ -257,10 +264,15 @@ class posting(view):
 
     def __init__(self, machine: dfa) -> None:
         super().__init__(machine)
-        self.posted: list[Callable[[], object]] = []
+        self.posted: list[Callable[[], object]] | None = []  # None once it is over
 
     def post(self, closure: Callable[[], object]) -> None:
-        """Have ``closure()`` called when this run of the machine is over."""
+        """Have ``closure()`` called when this run of the machine is over.
+
+        :raises GrammarError: if it is over.
+        """
+        if self.posted is None:
+            raise GrammarError(f"{self}: this run is over; post while it runs")
         self.posted.append(closure)
 
 
@@ -275,7 +287,10 @@ class dfa_post(dfa):
         return seen
 
     def over(self, seen: view) -> None:
-        for closure in seen.posted:
+        closures: list[Callable[[], object]] = []
+        if isinstance(seen, posting) and seen.posted is not None:
+            closures, seen.posted = seen.posted, None
+        for closure in closures:
             try:
                 closure()
             except Exception:  # the run is over: whom it should reach is gone

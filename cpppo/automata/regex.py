@@ -162,4 +162,4 @@ def _lead(
 def _new(state: Any, symbol: Any, target: Any, symbols: tuple[Any, ...]) -> None:
     if dict.__contains__(state, symbol):
         raise GrammarError(f"The encoder makes of one character {symbols!r}, which another is or begins with")
-    state[symbol] = target
+    state.lead(symbol, target)

@@ -22,6 +22,8 @@ __all__ = ["ROW", "ROWS", "Row", "Tables", "Unforeseen", "Verdict"]
 
 #: Rows beyond which a machine is not told beforehand; symbols of which one row remembers where they lead.
 ROWS, SYMBOLS = 10_000, 65_536
+#: Machines inside one another, beyond which one is not told beforehand: it may be inside itself.
+DEPTH = 100
 
 #: A symbol that no transition names; and one that has not come yet.
 OTHER, WAITING = object(), object()
@@ -147,6 +149,8 @@ class Tables:
     def _row(self, node: Node, frames: _Frames) -> Row:
         row = self._rows.get((node, frames))
         if row is None:
+            if len(frames) > DEPTH:
+                raise Unforeseen(f"machines are inside one another more than {DEPTH} deep")
             if len(self._rows) >= ROWS:
                 raise Unforeseen(f"it has more than {ROWS} places between two symbols")
             row = self._rows.setdefault((node, frames), Row(self, node, frames))
@@ -157,6 +161,8 @@ class Tables:
 
         Back to the row itself for WAITING, if that matters.
         """
+        if row.node is STOP:
+            return REJECTED
         node, frames, entering = row.node, list(row.frames), row.entering
         met: set[tuple[Node, _Frames, bool]] = set()
         while True:
@@ -204,11 +210,11 @@ class Tables:
                 if symbol is None or frame.left == 0 or not (symbol is OTHER or node.state.validate(symbol)):
                     return REJECTED
                 frames = [each.less() for each in frames]
-                return REJECTED if not _limited(node, frames) else self._row(node, tuple(frames))
+                return self._row(node, tuple(frames)) if _limited(node, frames) else self._row(STOP, ())
             elif not _limited(node, frames):
                 return REJECTED
             place = node, tuple(frames), entering
-            if place in met or len(frames) > IDLE_STATES:
+            if place in met or len(frames) > len(row.frames) + IDLE_STATES:
                 raise GrammarError(
                     f"{frames[0].own.state} can go in circles without taking a symbol, entering {node.state} again;"
                     " a cycle of states must take input somewhere"

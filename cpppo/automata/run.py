@@ -251,12 +251,18 @@ def alone(
 ) -> Iterator[tuple[Any, Any | None]]:
     """Process one state that is in no machine, then yield (machine, the state it moves to)."""
     given = {"source": source, "machine": machine, "path": path, "data": data}
+    if node.consumes and ending is not None and source.sent >= ending:
+        raise incomplete(node.state, source, ending)
     if not node.state.accepts(**given):
         if source.peek() is None:
             yield machine, None
         if not node.state.accepts(**given):
             raise unacceptable(node.state, source)
-    end = process(node, ending, **given)
+    end = ending
+    if node.kind == ACT:
+        node.act(data, source.sent, ending)
+    else:
+        end = process(node, ending, **given)
     yield from node.state.delegate(**given, ending=end)
     yield from node.state.transition(**given, ending=end)
 
@@ -265,6 +271,8 @@ def moving(
     node: Node, source: Any, machine: Any, path: str, data: Any, end: int | None
 ) -> Iterator[tuple[Any, Any | None]]:
     """Decide where a state moves as `cursor` does; yields (machine, None) for want of a symbol, then the state."""
+    if node.epsilon.kind == HOOKED:
+        node = node.epsilon.initial
     symbol = None
     if node.moves != NO_SYMBOL and (end is None or source.sent < end):
         symbol = source.peek()

@@ -7,6 +7,7 @@ are stepped, nor anything of the symbols but their equality.
 
 from __future__ import annotations
 
+from array import typecodes
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, ClassVar
@@ -29,7 +30,7 @@ from cpppo.automata.node import (
 from cpppo.automata.regex import graph
 from cpppo.automata.run import alone, moving
 from cpppo.automata.source import peekable
-from cpppo.automata.symbols import TEXT_TYPECODE, CharacterClass, membership
+from cpppo.automata.symbols import TEXT_TYPECODE, CharacterClass, amount, membership
 from cpppo.automata.targets import decide
 from cpppo.errors import GrammarError
 
@@ -127,8 +128,12 @@ class state(dict[Any, Any]):
         self.alphabet = alphabet
         self.encoder = encoder
         self.typecode = TEXT_TYPECODE if typecode == "u" else typecode
+        if self.typecode is not None and self.typecode not in (*typecodes, TEXT_TYPECODE):
+            raise GrammarError(
+                f"Unknown typecode {typecode!r} of state {self._name!r}: give one of array's, such as 'B'"
+            )
         self.greedy = bool(greedy)
-        self.limit = limit
+        self.limit = amount(limit, "limit", self._name)
         self._belongs = membership(alphabet, self._name)
 
     # -- identity: a state is itself, whatever its transitions
@@ -194,12 +199,15 @@ class state(dict[Any, Any]):
         given = target.state if isinstance(target, decide) else target
         if not (given is None or isinstance(given, state) or hasattr(given, "choose")):
             raise TransitionError(f"Target must be a state, None, a decide or a choice, not {given!r}, in {self}")
-        key = self._key(symbol)
+        self.lead(self._key(symbol), target)
+
+    def lead(self, key: Any, target: Any) -> None:
+        """Assign a target to a symbol of the source, past the encoder."""
         present = dict.get(self, key, ())
         stack = tuple(present) if isinstance(present, tuple) else (present,)
         if isinstance(target, decide):
             if stack and not isinstance(stack[-1], decide):
-                raise TransitionError(f"{target!r} must be given before the state of {symbol!r}, in {self}")
+                raise TransitionError(f"{target!r} must be given before the state of {key!r}, in {self}")
             super().__setitem__(key, (*stack, target))
         else:
             decides = tuple(each for each in stack if isinstance(each, decide))
@@ -359,7 +367,9 @@ class state(dict[Any, Any]):
         if type(self).transition is not state.transition:
             node.epsilon = Node(self, HOOKED)
             node.epsilon.targets = tuple(nodes[each] for each in self._children())
-            return
+            plain = node.epsilon.initial = Node(self, PLAIN)  # for the `transition` of this class, if that is called
+            plain.other = plain.epsilon = STOP
+            node = plain
         targets = {key: target(given, nodes) for key, given in self.items()}
         node.epsilon = targets.pop(None, STOP)
         node.other = targets.pop(ANY, node.epsilon)

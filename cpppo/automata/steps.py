@@ -44,6 +44,9 @@ FAILED = -1
 Saved = tuple[Any, Node, str, "int | None", "int | None", int, int, bool]
 
 
+_UNKNOWN = Node(None, STOPPED)
+
+
 class LimitExceeded(NonTerminal):
     """A limit reaches beyond the limit of the machine around it, or a state took more symbols than allowed."""
 
@@ -157,7 +160,7 @@ def process(node: Node, end: int | None, source: Any, machine: Any, path: str, d
             )
         if node.limit is not None:
             count = measure(node.limit, "limit", state, machine, source, path, data)
-            end = limited(machine, source, count, end)
+            end = limited(state if machine is None else machine, source, count, end)
     except BaseException as exc:
         state.terminate(exception=exc, machine=machine, path=path, data=data)
         raise
@@ -167,8 +170,8 @@ def process(node: Node, end: int | None, source: Any, machine: Any, path: str, d
 
 def by_predicate(node: Node, symbol: Any) -> Node:
     """Where ``symbol`` leads from a node with predicates: exact, by predicate, any, without."""
-    exact = node.get(symbol, node)
-    if exact is not node:
+    exact = node.get(symbol, _UNKNOWN)
+    if exact is not _UNKNOWN:
         return exact
     for predicate, target in node.predicates:
         if predicate(symbol):

@@ -18,6 +18,7 @@ __all__ = [
     "OCTET_TYPECODE",
     "TEXT_TYPECODE",
     "CharacterClass",
+    "amount",
     "membership",
     "path_ext_input",
     "type_bytes_array_symbol",
@@ -79,6 +80,20 @@ def membership(alphabet: Any, name: str) -> Callable[[Any], bool]:
     if callable(alphabet):
         return lambda symbol: bool(alphabet(symbol))
     raise GrammarError(f"Unknown alphabet {alphabet!r} of state {name!r}: give a type, a container or a predicate")
+
+
+def amount(given: Any, what: str, name: str) -> Any:
+    """A limit or repeat as given, unless it can be none.
+
+    :raises GrammarError: for what is no whole number from 0, no path and no callable.
+    """
+    if given is None or isinstance(given, str) or callable(given):
+        return given
+    if isinstance(given, int) and given >= 0:
+        return int(given)
+    raise GrammarError(
+        f"{what} {given!r} of {name!r} is none: give a whole number from 0, the path of one in the data, or a callable"
+    )
 
 
 class CharacterClass:

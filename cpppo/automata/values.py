@@ -7,14 +7,24 @@ what it was made of.  Must not know what the value is for.
 from __future__ import annotations
 
 import struct
+from array import array
 from typing import Any
 
 from cpppo.automata.expressions import regex, regex_bytes
 from cpppo.automata.state import state
-from cpppo.automata.symbols import path_ext_input
+from cpppo.automata.symbols import OCTETS, path_ext_input
 from cpppo.errors import GrammarError
 
-__all__ = ["integer", "integer_base", "integer_bytes", "state_struct", "string", "string_base", "string_bytes"]
+__all__ = [
+    "integer",
+    "integer_base",
+    "integer_bytes",
+    "regex_bytes_promote",
+    "state_struct",
+    "string",
+    "string_base",
+    "string_bytes",
+]
 
 
 class state_struct(state):
@@ -30,35 +40,50 @@ class state_struct(state):
         running) if there are too few octets.
     """
 
+    format: str
+    input_extension: str
+    _start: int
+
     def __init__(
         self,
         name: str | state,
         *args: Any,
-        format: str = "B",
-        offset: int = 0,
+        format: str | None = None,
+        offset: int | None = None,
         index: int = 0,
-        input_extension: str = path_ext_input,
+        input_extension: str | None = None,
         **kwds: Any,
     ) -> None:
         super().__init__(name, *args, **kwds)
+        made = name if isinstance(name, state_struct) else None
+        if format is None:
+            format = made.format if made else "B"
+        if input_extension is None:
+            input_extension = made.input_extension if made else path_ext_input
+        self.format, self.input_extension = format, input_extension
         try:
             self._struct = struct.Struct(format)
-        except struct.error as exc:
+        except (struct.error, TypeError) as exc:
             raise GrammarError(f"{self}: {format!r} is no format of struct: {exc}") from exc
-        if offset < 0 or index < 0:
-            raise GrammarError(f"{self}: offset {offset} and index {index} must not be negative")
+        if made and offset is None and not index:
+            self._start = made._start
+            return
+        offset = 0 if offset is None else offset
+        places: dict[str, object] = {"offset": offset, "index": index}
+        for what, given in places.items():
+            if not isinstance(given, int) or given < 0:
+                raise GrammarError(f"{self}: {what} {given!r} is no whole number from 0")
         self._start = offset + index * self._struct.size
-        self._input_extension = input_extension
 
     def terminate(self, exception: BaseException | None, machine: Any, path: str | None, data: Any) -> None:
         """Called after it was processed; unpacks."""
         if exception is not None or data is None:
             return
-        where, source = self.context(path), self.context(path, self._input_extension)
-        try:
-            octets = bytes(data[source]) if source in data else b""
-        except TypeError as exc:
-            raise ValueError(f"{source!r} has no octets, but {data[source]!r}") from exc
+        where, source = self.context(path), self.context(path, self.input_extension)
+        given = data[source] if source in data else b""
+        octets = _octets(given)
+        if octets is None:
+            raise ValueError(f"{source!r} has no octets, but {given!r}")
         missing = self._start + self._struct.size - len(octets)
         if missing > 0:
             raise ValueError(f"{source!r} has {len(octets)} octets, {missing} too few for {self._struct.format!r}")
@@ -80,15 +105,26 @@ class _valued(regex):
 
     def initialize(self, machine: Any, path: str | None, data: Any) -> None:
         """Called before it is run; the value of an earlier run makes way."""
-        for place in (self.collected(path), self.context(path)):
-            if data is not None and place in data:
-                del data[place]
+        if data is not None and self.context(path):
+            for place in (self.collected(path), self.context(path)):
+                if place in data:
+                    del data[place]
 
     def terminate(self, exception: BaseException | None, machine: Any, path: str | None, data: Any) -> None:
         """Called after it was run; makes the value."""
-        if exception is None and data is not None:
+        if exception is None and data is not None and self.context(path):
             collected = self.collected(path)
-            data[self.context(path)] = self.value(data[collected] if collected in data else None)
+            value = self.value(data[collected] if collected in data else None)
+            if value is not None:
+                data[self.context(path)] = value
+
+
+class regex_bytes_promote(_valued, regex_bytes):
+    """A `regex_bytes` whose value is the array of what it collected, at its context, if that is anything."""
+
+    def value(self, collected: Any) -> Any:
+        """What was collected."""
+        return collected
 
 
 class string_base(_valued):
@@ -111,14 +147,16 @@ class string_base(_valued):
         super().__init__(name, initial, context=context, greedy=greedy, **kwds)
         self._decode = decode
         try:
-            b"".decode(decode or "ascii")
-        except LookupError as exc:
+            b"\0".decode("ascii" if decode is None else decode)
+        except UnicodeError:  # it is a codec, of which this octet is no text
+            pass
+        except (LookupError, TypeError) as exc:
             raise GrammarError(f"{self}: {exc}; name a codec of Python's, such as 'utf-8' or 'iso-8859-1'") from exc
 
     def value(self, collected: Any) -> str | bytes:
         """The text or octets."""
         if collected is None:
-            return b"" if self.octets and self._decode is None else ""
+            return b"" if self.over_octets and self._decode is None else ""
         octets = _octets(collected)
         if octets is None:
             return "".join(collected)
@@ -144,7 +182,7 @@ class integer_base(_valued):
 
     def value(self, collected: Any) -> int:
         """The number."""
-        octets = _octets(collected or ())
+        octets = _octets(collected or b"")
         return int("".join(collected) if octets is None else octets)
 
 
@@ -157,5 +195,11 @@ class integer_bytes(integer_base, regex_bytes):
 
 
 def _octets(collected: Any) -> bytes | None:
-    """What was collected as octets; None if it is text."""
-    return None if len(collected) and isinstance(collected[0], str) else bytes(collected)
+    """What was collected as octets; None if it is something else."""
+    if isinstance(collected, array):
+        return collected.tobytes() if collected.itemsize == 1 else None
+    if isinstance(collected, (bytes, bytearray)):
+        return bytes(collected)
+    if isinstance(collected, (list, tuple)) and all(isinstance(each, int) and each in OCTETS for each in collected):
+        return bytes(collected)
+    return None
