@@ -1,7 +1,7 @@
 """Any octets parse or raise RemoteProtocolError, never anything else; and stepped equals compiled.
 
-Owns: the targets, one for each entry of octets from a peer, and random grammars.  Rule: whatever is found is
-printed with the octets (and the grammar's seed), and the exit status is 1.
+Owns: the targets, one for each entry of octets from a peer, random grammars, and random automata.  Rule: whatever
+is found is printed with the octets (and the grammar's or machine's seed), and the exit status is 1.
 Must not know how a message is declared: the checks are those of the tests.
 """
 
@@ -17,6 +17,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.automata.random_machines import draw_graph, draw_pattern
+from tests.automata.referees import examine_graph, examine_pattern
 from tests.grammar.harness import examine, examine_case
 from tests.server.enip.wire.names import NAMES, VECTORS
 from tests.strategies import Case, cases, damaged
@@ -40,6 +42,24 @@ def grammars(examples: int, tally: Counter[str]) -> None:
         tally.update(parsed=parsed, refused=refused)
 
     agree()
+
+
+def automata(draw: Callable[..., Any], examine: Callable[..., None]) -> Callable[[int, Counter[str]], None]:
+    """Random machines over random words, each an example."""
+
+    def target(examples: int, tally: Counter[str]) -> None:
+        seeds = random.Random()
+        while tally["accepted"] + tally["rejected"] < examples:
+            seed = seeds.getrandbits(32)
+            chance, told = random.Random(seed), Counter[str]()
+            try:
+                examine(draw(chance, Counter()), chance, told)
+            except Exception as exc:
+                raise AssertionError(f"seed {seed}: {exc}") from exc
+            tally.update({what: told[what] for what in ("accepted", "rejected")})
+            tally["machines"] += 1
+
+    return target
 
 
 def vectors(file: str) -> Callable[[int, Counter[str]], None]:
@@ -83,6 +103,8 @@ def _one(message: Any, octets: bytes, seed: int) -> bool:
 
 TARGETS: dict[str, Callable[[int, Counter[str]], None]] = {
     "grammars": grammars,
+    "machines": automata(draw_graph, examine_graph),
+    "patterns": automata(draw_pattern, examine_pattern),
     "frames": frames,
     "requests": vectors("requests"),
     "replies": vectors("replies"),

@@ -7,12 +7,26 @@ not know how machines are run; what depends on them is found by the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from cpppo.automata.naming import shown
-from cpppo.automata.node import DECIDING, MACHINE, PLAIN, STOPPED, Node
+from cpppo.automata.node import (
+    CHOOSING,
+    CUSTOM,
+    DECIDING,
+    DROP,
+    HOOKED,
+    INPUT,
+    MACHINE,
+    NO_SYMBOL,
+    PLAIN,
+    STOPPED,
+    Node,
+)
+from cpppo.automata.symbols import CharacterClass
 from cpppo.errors import GrammarError
 
-__all__ = ["hopeless", "moves", "reached"]
+__all__ = ["alternative", "hopeless", "moves", "reached", "surprise"]
 
 
 def hopeless(first: Node, fresh: Iterable[Node]) -> None:
@@ -45,8 +59,31 @@ def moves(node: Node) -> Iterator[Node]:
             yield there
         elif there.kind == DECIDING:
             waiting.extend(option for _, option in there.options)
+            yield from there.targets
         else:
             yield from there.targets
+
+
+def surprise(node: Node) -> str | None:
+    """What of a node code of the user's, or the data, decides while it runs; None if nothing does."""
+    declared = node.kind in (INPUT, DROP, PLAIN) or (node.kind == CUSTOM and node.state.as_declared())
+    hooks = (node.enter, node.leave, node.recover, node.initialize, node.terminate, node.over)
+    if any(hooks) if node.kind == MACHINE else not declared:
+        return "has code of its own"
+    if any(given is not None and not isinstance(given, int) for given in (node.limit, node.repeat)):
+        return "has a limit or repeat that the data decide"
+    for there in (*node.table.values(), *(there for _, there in node.predicates), node.other, node.epsilon):
+        decided = there.kind == DECIDING and there.options[0][0] is not None
+        if decided or alternative(there).kind in (CHOOSING, HOOKED):
+            return "has a transition that is decided while it runs"
+    if not all(isinstance(predicate, CharacterClass) for predicate, _ in node.predicates):
+        return "has a predicate on symbols"
+    return None
+
+
+def alternative(there: Node) -> Node:
+    """The first of several targets on one key, which is the one taken if nothing is decided."""
+    return there.options[0][1] if there.kind == DECIDING else there
 
 
 def reached(first: Node, inside: bool = True) -> Iterator[Node]:
@@ -64,7 +101,7 @@ def reached(first: Node, inside: bool = True) -> Iterator[Node]:
 def _circles(node: Node, passes: Callable[[Node], bool]) -> None:
     """Refuse to go round without a symbol, through states that do nothing and that a run surely passes."""
     seen: list[Node] = []
-    while node.kind == PLAIN and passes(node):
+    while node.kind == PLAIN and node.moves == NO_SYMBOL and passes(node):
         if node in seen:
             names = " -> ".join(str(each.state) for each in [*seen[seen.index(node) :], node])
             raise GrammarError(f"{names} goes in circles without taking a symbol; let a state on the way take input")
@@ -77,11 +114,23 @@ def _strangers(first: Node, node: Node) -> None:
     for symbol, there in node.table.items():
         while there.kind == MACHINE:
             there = there.initial
-        if there.kind >= 0 and there.consumes and not there.state.validate(symbol):
+        if there.kind >= 0 and there.consumes and not _takes(there, symbol):
             raise GrammarError(
                 f"{first.state}: {node.state} leads to {there.state} on {shown(symbol)}, which that cannot take;"
                 f" its alphabet is {there.state.alphabet!r}"
             )
+
+
+def _takes(node: Node, symbol: Any) -> bool:
+    """False if a node surely cannot take a symbol."""
+    try:
+        return bool(node.state.validate(symbol))
+    except (
+        AttributeError,
+        TypeError,
+        ValueError,
+    ):  # an alphabet that knows other symbols alone: the run tells
+        return True
 
 
 def _limits(machine: Node) -> None:

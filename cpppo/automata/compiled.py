@@ -7,16 +7,21 @@ beforehand (see rows) is stepped.  Must not know how.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import islice
 from operator import length_hint
 from typing import Any, NamedTuple
 
 from cpppo.automata.freezing import freeze
 from cpppo.automata.rows import ROW, Row, Tables, Unforeseen, Verdict
 from cpppo.automata.source import chaining
+from cpppo.automata.steps import source_of
 from cpppo.dotdict import dotdict
 from cpppo.errors import GrammarError, NonTerminal, UsageError
 
 __all__ = ["Match", "Matcher", "Matching"]
+
+#: Symbols that are taken at once of an iterable, which may be endless.
+BLOCK = 4096
 
 
 class Match(NamedTuple):
@@ -28,7 +33,9 @@ class Match(NamedTuple):
 
 
 class Matcher:
-    """A machine, compiled: tells what `dfa.run` would, many times quicker, and collects nothing.
+    """A machine, compiled: tells what `dfa.run` over symbols that can be collected would, many times quicker.
+
+    It collects nothing itself.  Symbols must be hashable.
 
     Any number of threads may use one at once.  ``stepped`` is None, or why the machine is stepped
     after all: states or machines with code of their own, predicates, and limits or repeats that the
@@ -83,7 +90,7 @@ class Matching:
         if self._finished:
             raise UsageError("This run is finished; begin another with stream()")
         if self._verdict is None:
-            self._take(symbols)
+            self._take(symbols if isinstance(symbols, (str, bytes)) else source_of(symbols, "A matcher"))
         return self._verdict is None
 
     def finish(self) -> Match:
@@ -104,7 +111,7 @@ class _Looking(Matching):
     """By table."""
 
     def __init__(self, tables: Tables) -> None:
-        self._count, self._limit = 0, tables.limit
+        self._count, self._limit, self._particular = 0, tables.limit, tables.particular
         if isinstance(tables.first, Row):
             self._go(tables.first)
         else:
@@ -115,15 +122,24 @@ class _Looking(Matching):
         return self._count
 
     def _take(self, symbols: Iterable[Any]) -> None:
-        given: Any = symbols if isinstance(symbols, (str, bytes, bytearray, list, tuple)) else list(symbols)
-        if self._limit is not None:
-            given = given[: self._limit - self._count]
-        count, met = _walk(self._row, given)
-        self._count += count
-        if isinstance(met, Verdict):
-            self._verdict = met
-        else:
-            self._go(met)
+        coming: Any = symbols
+        while self._verdict is None:
+            left = None if self._limit is None else self._limit - self._count
+            if isinstance(coming, (str, bytes)):
+                block: Collection[Any] = coming[:left]
+                coming = ()
+                count, met = _walk(self._row, block)
+            else:
+                coming = iter(coming)
+                block = tuple(islice(coming, BLOCK if left is None else min(left, BLOCK)))
+                count, met = (_ask if self._particular else _walk)(self._row, block)
+            if not block:
+                return
+            self._count += count
+            if isinstance(met, Verdict):
+                self._verdict = met
+            else:
+                self._go(met)
 
     def _go(self, row: Row) -> None:
         self._row = row
@@ -169,6 +185,16 @@ class _Stepping(Matching):
             self._verdict = Verdict(False, False)
         else:
             self._verdict = Verdict(True, (self._view or self._machine).terminal)
+
+
+def _ask(row: Row, symbols: Collection[Any]) -> tuple[int, Row | Verdict]:
+    """As `_walk`, remembering nothing: of symbols that may be equal to others, and yet not alike."""
+    for count, symbol in enumerate(symbols):
+        there = row.follow(symbol)
+        if isinstance(there, Verdict):
+            return count, there
+        row = there
+    return len(symbols), row
 
 
 def _walk(row: Row, symbols: Collection[Any]) -> tuple[int, Row | Verdict]:

@@ -19,7 +19,7 @@ from unicodedata import combining, east_asian_width
 from cpppo.automata.naming import embrace, shown
 from cpppo.automata.state import state
 from cpppo.automata.symbols import OCTETS, CharacterClass
-from cpppo.automata.targets import decide
+from cpppo.automata.targets import decides
 from cpppo.errors import UsageError
 
 __all__ = ["columns", "diagram", "on_one_line", "padded", "symbol_text", "ways_on"]
@@ -157,7 +157,7 @@ def _ends(given: Any) -> Iterator[tuple[str, Any]]:
     """The states that a target may lead to, each with the condition for that."""
     if given is None or isinstance(given, state):
         yield "", given
-    elif isinstance(given, decide):
+    elif decides(given):
         condition = "" if given.predicate is None else f"if {on_one_line(str(given.name))}"
         for inner, there in _ends(given.state):
             yield f"{condition} {inner}".strip(), there

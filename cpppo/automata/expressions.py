@@ -80,6 +80,14 @@ class regex(dfa):
         self._collects = f"{regex_context and '.' + regex_context or ''}{regex_states.extension_default}"
         super().__init__(repr(self.pattern) if name is None else name, initial=first, **kwds)
 
+    def strange(self, symbol: Any) -> str:
+        """What to say of a symbol that is not of the kind it takes."""
+        if self.over_octets and isinstance(symbol, str):
+            return f", a character, but {self.own_name} is over octets: encode it, or use regex"
+        if not self.over_octets and type(symbol) is int and symbol in OCTETS:
+            return f", an octet, but {self.own_name} is over text: decode it, or use regex_bytes"
+        return ""
+
     def collected(self, path: str | None) -> str:
         """Where its states collect; ``path`` is that of the machine around it."""
         return (self.context(path) + self._collects).lstrip(".")

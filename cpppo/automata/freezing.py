@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cpppo.automata.check import hopeless
-from cpppo.automata.node import CHOOSING, DECIDING, STOP, Node
-from cpppo.automata.targets import decide
+from cpppo.automata.check import hopeless, reached, surprise
+from cpppo.automata.node import ASK, CHOOSING, DECIDING, STOP, Node
+from cpppo.automata.targets import decide, decides
 
 __all__ = ["freeze", "target"]
 
@@ -41,6 +41,10 @@ def freeze(first: Any) -> Node:
         each._fill(nodes[each], nodes)
     hopeless(nodes[first], [nodes[each] for each in fresh])
     for each in fresh:
+        node = nodes[each]
+        if node.repeat is not None:
+            node.alike = all(surprise(inner) is None for inner in reached(node.initial))
+    for each in fresh:
         each._node = nodes[each]
     return nodes[first]
 
@@ -52,9 +56,13 @@ def target(given: Any, nodes: dict[Any, Node]) -> Node:
     if isinstance(given, tuple):
         node = Node(None, DECIDING)
         for each in given:
-            if not isinstance(each, decide):
+            if not decides(each):
                 node.options += ((None, target(each, nodes)),)
                 break
+            if type(each).__call__ is not decide.__call__:  # it tells the state itself
+                node.options += ((each, ASK),)
+                node.targets += (nodes[each.state],) if each.state in nodes else ()
+                continue
             node.options += ((each.predicate, target(each.state, nodes)),)
             if each.predicate is None:
                 break

@@ -54,10 +54,13 @@ class state_input(state):
         append: Callable[[Any], Any] | None = None
         if data is not None and self.context(path, ""):
             where = self.context(path)
-            if where not in data:
-                typecode = self.typecode or typecode_of(symbol)
-                data[where] = [] if typecode is None else array(typecode)
-            there = data[where]
+            try:
+                if where not in data:
+                    typecode = self.typecode or typecode_of(symbol)
+                    data[where] = [] if typecode is None else array(typecode)
+                there = data[where]
+            except (LookupError, TypeError) as exc:
+                raise GrammarError(f"{self} cannot collect into {where!r} of the data: {exc}") from exc
             append = cast("Callable[[Any], Any] | None", getattr(there, "append", None))
             if append is None:
                 raise GrammarError(

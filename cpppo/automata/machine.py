@@ -17,14 +17,18 @@ from cpppo.automata.inputs import state_drop, state_input
 from cpppo.automata.naming import centered, embrace
 from cpppo.automata.node import MACHINE, Node
 from cpppo.automata.run import cursor
-from cpppo.automata.source import peekable
+from cpppo.automata.settings import amount
 from cpppo.automata.state import state
-from cpppo.automata.symbols import amount
+from cpppo.automata.steps import source_of
 from cpppo.errors import GrammarError
 from cpppo.logs import log
 from cpppo.misc import function_name
 
 __all__ = ["dfa", "dfa_base", "dfa_drop", "dfa_input", "dfa_post", "posting", "view"]
+
+
+#: Machines inside one another that a name shows.
+SHOWN = 10
 
 
 class view:
@@ -34,24 +38,42 @@ class view:
     count of symbols sent at which its input ends, or None.
     """
 
-    __slots__ = ("current", "cycle", "ending", "final", "machine", "path")
+    __slots__ = ("began", "current", "cycle", "ending", "final", "machine", "path")
 
     def __init__(self, machine: dfa) -> None:
         self.machine = machine
         self.current: Any = machine.initial
+        self.began = 0  # symbols sent when this cycle began
         self.cycle = 0
         self.final = 1
         self.path = ""
         self.ending: int | None = None
 
+    def _within(self) -> list[view]:
+        """Itself, and the machines it is in, each the current state of the one before."""
+        views = [self]
+        while isinstance(views[-1].current, view):
+            views.append(views[-1].current)
+        return views
+
     @property
     def name(self) -> str:
-        return f"{self.machine.own_name}.{self.current}"
+        views = self._within()
+        last = views[SHOWN - 1].current if len(views) >= SHOWN else views[-1].current
+        text = "..." if isinstance(last, view) else str(last)
+        for each in reversed(views[1:SHOWN]):
+            text = embrace(f"{each.machine.own_name}.{text}", each.terminal)
+        return f"{self.machine.own_name}.{text}"
 
     @property
     def terminal(self) -> bool:
         """True if the machine may end a sentence, and this run of it has completed one."""
-        return self.machine._terminal and self.cycle == self.final and (not self.final or bool(self.current.terminal))
+        for each in self._within():
+            if not each.machine._terminal or each.cycle != each.final:
+                return False
+            if not each.final:
+                return True
+        return bool(each.current.terminal)
 
     def name_centered(self) -> str:
         return centered(str(self))
@@ -68,7 +90,15 @@ class view:
     def __hash__(self) -> int:
         return hash(self.machine)
 
+    def __enter__(self) -> view:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name in view.__slots__:  # asked of one that is being copied
+            raise AttributeError(f"a view has no {name}")
         return getattr(self.machine, name)
 
 
@@ -105,13 +135,20 @@ class dfa(state):
         states: Iterable[state] = (),
         **kwds: Any,
     ) -> None:
-        super().__init__(type(self).__name__ if name is None else name, **kwds)
+        name = type(self).__name__ if name is None else name
+        for option in ("alphabet", "encoder", "extension", "typecode"):
+            if kwds.get(option) is not None:
+                raise GrammarError(f"Machine {name!r} has no {option}; give it to the states inside that take symbols")
+        super().__init__(name, **kwds)
         if not isinstance(initial, state):
             raise GrammarError(f"Machine {self._name!r} needs a state as its initial, not {initial!r}")
         self.initial = initial
         self.repeat = amount(repeat, "repeat", self._name)
         self.exact = bool(exact)
         self._states = tuple(states)
+        for each in self._states:
+            if not isinstance(each, state):
+                raise GrammarError(f"states of machine {self._name!r} has {each!r}, which is none")
         self._latest = _Latest()
 
     @property
@@ -153,7 +190,7 @@ class dfa(state):
         :raises NonTerminal: (while running) where a sentence is not complete.
         :raises GrammarError: for a definition that cannot work.
         """
-        return cursor(self._node or freeze(self), peekable(source), machine, path or "", data, ending)
+        return cursor(self._node or freeze(self), source_of(source, self), machine, path or "", data, ending)
 
     def watch(self) -> view:
         """A view for a run in the calling thread, of which it is then the latest."""

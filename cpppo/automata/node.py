@@ -32,8 +32,8 @@ class Node:
     """
 
     __slots__ = (
-        "act", "choose", "collects", "consumes", "context", "delegate", "enter", "enters", "epsilon", "exact", "get",
-        "initial", "initialize", "kind", "lazy", "leave", "leaves", "limit", "moves", "options", "other", "over",
+        "act", "alike", "choose", "collects", "consumes", "context", "delegate", "enter", "enters", "epsilon", "exact",
+        "get", "initial", "initialize", "kind", "lazy", "leave", "leaves", "limit", "moves", "options", "other", "over",
         "predicates",
         "recover", "repeat", "state", "table", "take", "targets", "terminal", "terminate",
     )  # fmt: skip
@@ -65,6 +65,7 @@ class Node:
         self.initial: Node = self
         self.repeat: Any = None
         self.exact = False
+        self.alike = False  # a cycle of it that takes nothing is like all after it
         self.lazy = False
         self.enters = False  # anything to do on entering it
         self.leaves = False  # anything to do on leaving it
@@ -76,5 +77,5 @@ class Node:
         self.terminate: Callable[..., None] | None = None
 
 
-#: The target of "no transition".
-STOP = Node(None, STOPPED)
+#: The target of "no transition"; and, of a decide that tells the state itself, that of asking it.
+STOP, ASK = Node(None, STOPPED), Node(None, STOPPED)

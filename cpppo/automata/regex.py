@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from cpppo.automata.dialect import PatternError, check, explain
+from cpppo.automata.settings import encoded
 from cpppo.automata.symbols import CharacterClass, type_str_encoder, type_unicode_encoder
 from cpppo.automata.table import Row, by_latin_1, by_utf_8, live
 from cpppo.errors import GrammarError
@@ -51,6 +52,8 @@ def _read(pattern: str | bytes) -> Read:
     try:
         lego = parse(text)
         fsm = lego.to_fsm()
+    except MemoryError:
+        raise
     except Exception as exc:  # of many types, and none of them its own
         raise explain(text, exc, pattern) from exc
     return pattern, lego, fsm, _rows(fsm, pattern)
@@ -141,10 +144,7 @@ def _encoded(members: CharacterClass, encoder: Callable[[str], Iterable[Any]]) -
             f" name at most {ENCODED}"
         )
     for character in members:
-        symbols = tuple(encoder(character))
-        if not symbols:
-            raise GrammarError(f"The encoder {encoder!r} makes nothing of {character!r}; it must give a symbol or more")
-        yield symbols
+        yield encoded(encoder, character)
 
 
 def _lead(

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from cpppo.automata.check import reached
-from cpppo.automata.node import CHOOSING, CUSTOM, DECIDING, DROP, HOOKED, INPUT, MACHINE, NO_SYMBOL, PLAIN, STOP, Node
+from cpppo.automata.check import alternative, reached, surprise
+from cpppo.automata.node import MACHINE, NO_SYMBOL, STOP, Node
 from cpppo.automata.steps import IDLE_STATES
 from cpppo.automata.symbols import CharacterClass
 from cpppo.errors import GrammarError
@@ -44,20 +44,24 @@ REJECTED = Verdict(False, False)
 
 
 class _Frame(NamedTuple):
-    """A machine being run: which cycle of how many; symbols it may still take, in all and in this cycle."""
+    """A machine being run: which cycle of how many; symbols it may still take, in all and in this cycle.
+
+    ``idle`` if it is to be repeated, and this cycle has taken no symbol yet.
+    """
 
     own: Node
     cycle: int
     final: int
     bound: int | None
     left: int | None
+    idle: bool
 
     def less(self) -> _Frame:
         """The frame after one symbol more."""
-        bound, left = self.bound, self.left
-        if bound is None and left is None:
+        own, cycle, final, bound, left, idle = self
+        if bound is None and left is None and not idle:
             return self
-        return self._replace(bound=None if bound is None else bound - 1, left=None if left is None else left - 1)
+        return _Frame(own, cycle, final, bound and bound - 1, left and left - 1, False)
 
 
 _Frames = tuple[_Frame, ...]
@@ -90,13 +94,17 @@ class Row:
         """The row once ``symbol`` is taken, or how a run ends because it is not."""
         if symbol in self._stops:
             return self._stops[symbol]
-        met = self._tables.follow(self, symbol)
+        met = self.follow(symbol)
         if len(self.table) + len(self._stops) <= SYMBOLS:
             if isinstance(met, Row):
                 self.table[symbol] = met.table
             else:
                 self._stops[symbol] = met
         return met
+
+    def follow(self, symbol: Any) -> Row | Verdict:
+        """As `lead`, remembering nothing."""
+        return self._tables.follow(self, symbol)
 
     def ending(self) -> Verdict:
         """How a run ends here for want of symbols."""
@@ -121,6 +129,8 @@ class Tables:
         for node in (root, *inside):
             _foresee(node)
         self._rows: dict[tuple[Node, _Frames], Row] = {}
+        #: Whether symbols that are equal may be told apart: by an alphabet, as 1 from 1.0 and True.
+        self.particular = any(node.consumes and node.state.alphabet is not None for node in inside)
         self.limit: int | None = None
         if root.limit is not None and not root.exact and all(node.limit is None for node in inside):
             self.limit = root.limit
@@ -128,7 +138,7 @@ class Tables:
         times = 1 if root.repeat is None else root.repeat
         self.first: Row | Verdict
         if times:
-            self.first = Row(self, root.initial, (_Frame(root, 1, times, bound, bound),), entering=True)
+            self.first = Row(self, root.initial, (_Frame(root, 1, times, bound, bound, times > 1),), entering=True)
             self._discover(self.first, _named((root, *inside)))
         else:
             self.first = REJECTED if root.exact and bound else Verdict(True, root.terminal)
@@ -136,15 +146,17 @@ class Tables:
     def _discover(self, first: Row, symbols: Iterable[Any]) -> None:
         """Find every row, that there are not too many, and that none goes in circles."""
         alphabet = (*symbols, OTHER)
-        seen, waiting = {first}, [first]
+        seen, waiting, taken = {first}, [first], 0
         while waiting:
-            row = waiting.pop()
-            row.ending()
-            for symbol in alphabet:
-                there = self.follow(row, symbol) if symbol is OTHER else row.lead(symbol)
-                if isinstance(there, Row) and there not in seen:
-                    seen.add(there)
-                    waiting.append(there)
+            later = []
+            for row in waiting:
+                row.ending()
+                for symbol in alphabet if taken != self.limit else ():
+                    there = row.follow(symbol) if symbol is OTHER else row.lead(symbol)
+                    if isinstance(there, Row) and there not in seen:
+                        seen.add(there)
+                        later.append(there)
+            waiting, taken = later, taken + 1
 
     def _row(self, node: Node, frames: _Frames) -> Row:
         row = self._rows.get((node, frames))
@@ -171,17 +183,17 @@ class Tables:
                 if frame.own.lazy and frame.cycle == frame.final and node.terminal:
                     there = STOP
                 elif node.moves == NO_SYMBOL or frame.left == 0:
-                    there = _alternative(node.epsilon)
+                    there = alternative(node.epsilon)
                 elif symbol is WAITING:
                     return row
                 else:
-                    there = _alternative(node.epsilon if symbol is None else _by_symbol(node, symbol))
+                    there = alternative(node.epsilon if symbol is None else _by_symbol(node, symbol))
                 if there is not STOP:
                     node = there
                 elif not node.terminal:
                     return REJECTED
-                elif frame.cycle < frame.final:
-                    frames[-1] = frame._replace(cycle=frame.cycle + 1, left=frame.bound)
+                elif frame.cycle < frame.final and not frame.idle:  # a cycle that takes nothing is like all after it
+                    frames[-1] = frame._replace(cycle=frame.cycle + 1, left=frame.bound, idle=True)
                     node = frame.own.initial
                 else:
                     frames.pop()
@@ -200,7 +212,7 @@ class Tables:
                         return REJECTED
                     bound = node.limit
                 if times:
-                    frames.append(_Frame(node, 1, times, bound, bound))
+                    frames.append(_Frame(node, 1, times, bound, bound, times > 1))
                     node, entering = node.initial, True
                 elif node.exact and node.limit:
                     return REJECTED
@@ -239,27 +251,11 @@ def _by_symbol(node: Node, symbol: Any) -> Node:
     return next((there for predicate, there in node.predicates if predicate(symbol)), node.other)
 
 
-def _alternative(there: Node) -> Node:
-    """The first of several targets on one key, which is the one taken (see `_foresee`)."""
-    return there.options[0][1] if there.kind == DECIDING else there
-
-
 def _foresee(node: Node) -> None:
-    """Refuse a node of which code of the user's, or the data, decides."""
-    state = node.state
-    if node.kind not in (INPUT, DROP, PLAIN, MACHINE) and not (node.kind == CUSTOM and state.as_declared()):
-        raise Unforeseen(f"{state} has code of its own")
-    if node.kind == MACHINE and any((node.enter, node.leave, node.recover, node.initialize, node.terminate, node.over)):
-        raise Unforeseen(f"{state} has code of its own")
-    for given in (node.limit, node.repeat):
-        if given is not None and (not isinstance(given, int) or given < 0):
-            raise Unforeseen(f"{state} has a limit or repeat that the data decide")
-    for there in (*node.table.values(), *(there for _, there in node.predicates), node.other, node.epsilon):
-        decided = there.kind == DECIDING and there.options[0][0] is not None
-        if decided or _alternative(there).kind in (CHOOSING, HOOKED):
-            raise Unforeseen(f"{state} has a transition that is decided while it runs")
-    if not all(isinstance(predicate, CharacterClass) for predicate, _ in node.predicates):
-        raise Unforeseen(f"{state} has a predicate on symbols")
+    """Refuse a node that holds surprises."""
+    why = surprise(node)
+    if why is not None:
+        raise Unforeseen(f"{node.state} {why}")
 
 
 def _named(nodes: Iterable[Node]) -> Iterator[Any]:

@@ -42,7 +42,9 @@ from cpppo.automata.steps import (
     incomplete,
     leave,
     look_for_circles,
+    node_of,
     process,
+    terminated,
     unacceptable,
     uncollectable,
 )
@@ -121,6 +123,8 @@ def cursor(
                             view, own, path, end, bound, cycle, final = shown, nxt, below, last, last, 1, times
                             view.path, view.ending, view.cycle, view.final = path, end, 1, final
                             lazy = own.lazy and final == 1
+                            if final != 1:
+                                view.began = source.sent
                             appends = {}
                             symbol = node = None
                             nxt = own.initial
@@ -194,8 +198,11 @@ def cursor(
                         if not node.terminal:
                             raise incomplete(view, source, end)
                         appends = {}
+                        if cycle < final and own.alike and view.began == source.sent:
+                            view.cycle = cycle = final
                         if cycle < final:
                             cycle += 1
+                            view.began = source.sent
                             view.cycle, view.ending, end = cycle, bound, bound
                             lazy = own.lazy and cycle == final
                             nxt = own.initial
@@ -231,19 +238,28 @@ def cursor(
                 view.current, view.ending = shown, end
                 yield view, shown
     except BaseException as exc:
-        done = node is not None and node.terminal
+        problem: BaseException = exc
+        done = isinstance(exc, GeneratorExit) and node is not None and node.terminal
         while stack:
             done = done and cycle == final
-            ended_here, own_here, seen_here = (None if done and isinstance(exc, GeneratorExit) else exc), own, view
-            if ended_here is not None:
+            left, seen_here = own, view
+            if not done:
                 seen_here.cycle = FAILED
             view, own, path, end, bound, cycle, final, lazy = stack.pop()
-            if own_here.terminate is not None:
-                own_here.terminate(exception=ended_here, machine=view, path=path, data=data)
-            if own_here.over is not None:
-                own_here.over(seen_here)
-            done = done and own_here.terminal
-        raise
+            try:
+                if left.terminate is not None and done:
+                    terminated(left.terminate, seen_here, source, view, path, data)
+                elif left.terminate is not None:
+                    left.terminate(exception=problem, machine=view, path=path, data=data)
+            except Exception as another:  # of a hook: those around it are ended all the same
+                problem, done = another, False
+            finally:
+                if left.over is not None:
+                    left.over(seen_here)
+            done = done and left.terminal
+        if problem is exc:
+            raise
+        raise problem from exc
 
 
 def alone(
@@ -293,4 +309,4 @@ def _hooked(
     for machine, moved in node.state.transition(source=source, machine=view, path=path, data=data, ending=end):
         if moved is None:
             yield machine, None
-    return STOP if moved is None else moved._node or freeze(moved)
+    return node_of(moved, view)

@@ -7,7 +7,6 @@ are stepped, nor anything of the symbols but their equality.
 
 from __future__ import annotations
 
-from array import typecodes
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, ClassVar
@@ -29,15 +28,21 @@ from cpppo.automata.node import (
 )
 from cpppo.automata.regex import graph
 from cpppo.automata.run import alone, moving
-from cpppo.automata.source import peekable
-from cpppo.automata.symbols import TEXT_TYPECODE, CharacterClass, amount, membership
-from cpppo.automata.targets import decide
+from cpppo.automata.settings import amount, called, encoded, membership, place, typecode_known
+from cpppo.automata.steps import source_of
+from cpppo.automata.symbols import CharacterClass
+from cpppo.automata.targets import decides
 from cpppo.errors import GrammarError
 
 __all__ = ["TransitionError", "state"]
 
 # Overriding any of these in a subclass makes its states be processed by `process`, by keyword.
 HOOKS = frozenset(("accepts", "collector", "context", "delegate", "initialize", "process", "terminate", "validate"))
+
+# What cannot be set once it is frozen.
+SETTINGS = frozenset(
+    "alphabet encoder exact greedy initial limit repeat typecode _context _extension _name _terminal".split()
+)
 
 # Members of a character class that become exact symbols, for speed.
 EXPANDED = 1024
@@ -123,15 +128,11 @@ class state(dict[Any, Any]):
             super().update(dict.items(origin))
         self._name = str(name)
         self._terminal = bool(terminal)
-        self._context = context or ""
-        self._extension = extension
+        self._context = place(context, "context", self._name)
+        self._extension = None if extension is None else place(extension, "extension", self._name)
         self.alphabet = alphabet
-        self.encoder = encoder
-        self.typecode = TEXT_TYPECODE if typecode == "u" else typecode
-        if self.typecode is not None and self.typecode not in (*typecodes, TEXT_TYPECODE):
-            raise GrammarError(
-                f"Unknown typecode {typecode!r} of state {self._name!r}: give one of array's, such as 'B'"
-            )
+        self.encoder = called(encoder, "encoder", self._name)
+        self.typecode = typecode_known(typecode, self._name)
         self.greedy = bool(greedy)
         self.limit = amount(limit, "limit", self._name)
         self._belongs = membership(alphabet, self._name)
@@ -169,6 +170,14 @@ class state(dict[Any, Any]):
         """Its text in 50 columns, the last dot in the 41st."""
         return centered(str(self))
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in SETTINGS and self.__dict__.get("_node") is not None:
+            raise GrammarError(f"{self} is frozen since its machine first ran; set {name} before that")
+        super().__setattr__(name, value)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise GrammarError(f"{self} is a definition, to be shared; make a copy of a state by {type(self).__name__}(it)")
+
     # -- a state may be used where a lock was once needed
 
     def __enter__(self) -> state:
@@ -186,8 +195,8 @@ class state(dict[Any, Any]):
         if symbol is True:
             return ANY
         if self.encoder is not None and isinstance(symbol, str):
-            encoded = tuple(self.encoder(symbol))
-            return encoded[0] if len(encoded) == 1 else encoded
+            symbols = encoded(self.encoder, symbol)
+            return symbols[0] if len(symbols) == 1 else symbols
         return symbol
 
     def _open(self) -> None:
@@ -196,7 +205,7 @@ class state(dict[Any, Any]):
 
     def __setitem__(self, symbol: Any, target: Any) -> None:
         self._open()
-        given = target.state if isinstance(target, decide) else target
+        given = target.state if decides(target) else target
         if not (given is None or isinstance(given, state) or hasattr(given, "choose")):
             raise TransitionError(f"Target must be a state, None, a decide or a choice, not {given!r}, in {self}")
         self.lead(self._key(symbol), target)
@@ -205,13 +214,13 @@ class state(dict[Any, Any]):
         """Assign a target to a symbol of the source, past the encoder."""
         present = dict.get(self, key, ())
         stack = tuple(present) if isinstance(present, tuple) else (present,)
-        if isinstance(target, decide):
-            if stack and not isinstance(stack[-1], decide):
+        if decides(target):
+            if stack and not decides(stack[-1]):
                 raise TransitionError(f"{target!r} must be given before the state of {key!r}, in {self}")
             super().__setitem__(key, (*stack, target))
         else:
-            decides = tuple(each for each in stack if isinstance(each, decide))
-            super().__setitem__(key, (*decides, target) if decides else target)
+            before = tuple(each for each in stack if decides(each))
+            super().__setitem__(key, (*before, target) if before else target)
 
     def __delitem__(self, symbol: Any) -> None:
         self._open()
@@ -302,7 +311,7 @@ class state(dict[Any, Any]):
         self, source: Any, machine: Any = None, path: str | None = None, data: Any = None, ending: int | None = None
     ) -> Iterator[tuple[Any, Any]]:
         """Process it, then yield (machine, the state it moves to), without entering that; as `dfa.run` otherwise."""
-        return alone(self._node or freeze(self), peekable(source), machine, path or "", data, ending)
+        return alone(self._node or freeze(self), source_of(source, self), machine, path or "", data, ending)
 
     def nodes(self) -> Iterator[state]:
         """All states that transitions lead to from here, itself first; of machines, not what is inside them."""
@@ -350,7 +359,7 @@ class state(dict[Any, Any]):
         for _, each in self._pairs():
             if isinstance(each, state):
                 yield each
-            elif isinstance(each, decide):
+            elif decides(each):
                 yield from (each.state,) if isinstance(each.state, state) else getattr(each.state, "targets", ())
             else:
                 yield from getattr(each, "targets", ())

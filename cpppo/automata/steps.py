@@ -11,7 +11,9 @@ from operator import index
 from typing import Any
 
 from cpppo.automata.freezing import freeze
-from cpppo.automata.node import CHOOSING, STOP, STOPPED, Node
+from cpppo.automata.naming import shown
+from cpppo.automata.node import ASK, CHOOSING, STOP, STOPPED, Node
+from cpppo.automata.source import peekable
 from cpppo.errors import Error, GrammarError, NonTerminal
 
 __all__ = [
@@ -28,13 +30,18 @@ __all__ = [
     "leave",
     "look_for_circles",
     "measure",
+    "node_of",
+    "terminated",
     "process",
+    "source_of",
     "unacceptable",
     "uncollectable",
 ]
 
 #: States entered one after the other without taking a symbol, before circling is looked for.
 IDLE_STATES = 1000
+#: And at most, in all.
+IDLE_MOST = 100_000
 
 #: The cycle of a machine whose run has failed: no last one.
 FAILED = -1
@@ -47,7 +54,7 @@ Saved = tuple[Any, Node, str, "int | None", "int | None", int, int, bool]
 _UNKNOWN = Node(None, STOPPED)
 
 
-class LimitExceeded(NonTerminal):
+class LimitExceeded(NonTerminal, AssertionError):
     """A limit reaches beyond the limit of the machine around it, or a state took more symbols than allowed."""
 
 
@@ -100,13 +107,13 @@ def leave(node: Node, source: Any, end: int | None, view: Any, around: Any, path
         raise
     else:
         if node.terminate is not None:
-            _terminate(node.terminate, view, source, around, path, data)
+            terminated(node.terminate, view, source, around, path, data)
     finally:
         if node.over is not None:
             node.over(view)
 
 
-def _terminate(terminate: Callable[..., None], view: Any, source: Any, machine: Any, path: str, data: Any) -> None:
+def terminated(terminate: Callable[..., None], view: Any, source: Any, machine: Any, path: str, data: Any) -> None:
     """End a state or machine in order; it may refuse what was taken by a ValueError."""
     try:
         terminate(exception=None, machine=machine, path=path, data=data)
@@ -122,7 +129,7 @@ def measure(given: Any, what: str, owner: Any, machine: Any, source: Any, path: 
     :raises GrammarError: if it is no number, NonTerminal if it is negative.
     """
     if isinstance(given, str):
-        where = f"{owner.context(path, '')}.{given}"
+        where = below(owner.context(path, ""), given)
         number = data[where] if data is not None and where in data else 0
     elif callable(given):
         number = given(source=source, machine=machine, path=path, data=data)
@@ -131,10 +138,20 @@ def measure(given: Any, what: str, owner: Any, machine: Any, source: Any, path: 
     try:
         count = index(number)
     except TypeError as exc:
-        raise GrammarError(f"{owner}: {what} {given!r} is {number!r}, which is not a whole number") from exc
+        raise GrammarError(
+            f"{owner}: {what} {given!r} is {number!r}, which is not a whole number, at offset {source.sent}"
+        ) from exc
     if count < 0:
         raise NonTerminal(f"{owner}: {what} {given!r} is negative: {count}, at offset {source.sent}", source.sent)
     return count
+
+
+def below(context: str, path: str) -> str:
+    """A path relative to a context: each leading dot goes up by one level."""
+    name = path.lstrip(".")
+    levels = context.split(".") if context else []
+    up = len(path) - len(name)
+    return ".".join([*levels[: max(len(levels) - up, 0)], name])
 
 
 def limited(view: Any, source: Any, count: int, end: int | None) -> int:
@@ -153,7 +170,10 @@ def process(node: Node, end: int | None, source: Any, machine: Any, path: str, d
     state = node.state
     state.initialize(machine=machine, path=path, data=data)
     try:
-        state.process(source=source, machine=machine, path=path, data=data)
+        try:
+            state.process(source=source, machine=machine, path=path, data=data)
+        except StopIteration as exc:
+            raise incomplete(state if machine is None else machine, source, end) from exc
         if end is not None and source.sent > end:
             raise LimitExceeded(
                 f"{machine} took {source.sent - end} symbols beyond its limit, at offset {source.sent}", source.sent
@@ -164,7 +184,7 @@ def process(node: Node, end: int | None, source: Any, machine: Any, path: str, d
     except BaseException as exc:
         state.terminate(exception=exc, machine=machine, path=path, data=data)
         raise
-    _terminate(state.terminate, state, source, machine, path, data)
+    terminated(state.terminate, state, source, machine, path, data)
     return end
 
 
@@ -174,20 +194,45 @@ def by_predicate(node: Node, symbol: Any) -> Node:
     if exact is not _UNKNOWN:
         return exact
     for predicate, target in node.predicates:
-        if predicate(symbol):
-            return target
+        try:
+            if predicate(symbol):
+                return target
+        except (AttributeError, TypeError, ValueError) as exc:
+            raise GrammarError(
+                f"{node.state}: its predicate {shown(predicate)} fails for the symbol {symbol!r}: {exc}"
+            ) from exc
     return node.other
 
 
 def decided(target: Node, source: Any, machine: Any, path: str, data: Any) -> Node:
     """The node a conditional target decides on, or STOP."""
     if target.kind == CHOOSING:
-        chosen = target.choose(data)
-        return STOP if chosen is None else chosen._node or freeze(chosen)
+        return node_of(target.choose(data), machine)
     for predicate, node in target.options:
-        if predicate is None or predicate(machine=machine, source=source, path=path, data=data):
+        met = True if predicate is None else predicate(machine=machine, source=source, path=path, data=data)
+        if node is ASK:
+            if met is not None:
+                return node_of(met, machine)
+        elif met:
             return decided(node, source, machine, path, data) if node.kind < STOPPED else node
     return STOP
+
+
+def source_of(given: Any, owner: Any) -> Any:
+    """A source to run something on."""
+    try:
+        return peekable(given)
+    except TypeError as exc:
+        raise GrammarError(f"{owner}: cannot run on {given!r}, which is no iterable of symbols") from exc
+
+
+def node_of(chosen: Any, machine: Any) -> Node:
+    """The node of a state that was chosen while running; STOP for None."""
+    if chosen is None:
+        return STOP
+    if not hasattr(chosen, "_node"):
+        raise GrammarError(f"{machine}: what was chosen, {chosen!r}, is no state")
+    return chosen._node or freeze(chosen)
 
 
 def look_for_circles(
@@ -196,6 +241,10 @@ def look_for_circles(
     """Refuse to enter a state again with no symbol taken since, in the same machines and cycles."""
     if idle == IDLE_STATES + 1:
         seen.clear()
+    if idle > IDLE_MOST:
+        raise LimitExceeded(
+            f"{view} entered {IDLE_MOST} states without taking a symbol, at offset {source.sent}", source.sent
+        )
     place = (node, own, cycle, *((saved[1], saved[5]) for saved in stack))
     if place in seen or len(stack) > IDLE_STATES:
         raise GrammarError(
@@ -205,17 +254,20 @@ def look_for_circles(
     seen.add(place)
 
 
-def _next(source: Any, end: int | None) -> str:
+def _next(view: Any, source: Any, end: int | None) -> str:
     """What follows, for a message."""
     if end is not None and source.sent >= end:
         return "limit reached"
     symbol = source.peek()
-    return "no more input" if symbol is None else f"next symbol {symbol!r}"
+    if symbol is None:
+        return "no more input"
+    strange = getattr(view, "strange", None)  # a machine of one kind of symbols knows others
+    return f"next symbol {symbol!r}{strange(symbol) if strange else ''}"
 
 
 def incomplete(view: Any, source: Any, end: int | None) -> NonTerminal:
     return NonTerminal(
-        f"{view} sub-machine terminated in a non-terminal state, at offset {source.sent}: {_next(source, end)}",
+        f"{view} sub-machine terminated in a non-terminal state, at offset {source.sent}: {_next(view, source, end)}",
         source.sent,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cpppo.errors import GrammarError
@@ -18,8 +18,6 @@ __all__ = [
     "OCTET_TYPECODE",
     "TEXT_TYPECODE",
     "CharacterClass",
-    "amount",
-    "membership",
     "path_ext_input",
     "type_bytes_array_symbol",
     "type_bytes_iter",
@@ -63,39 +61,6 @@ def typecode_of(symbol: Any) -> str | None:
     return TEXT_TYPECODE if isinstance(symbol, str) else OCTET_TYPECODE if isinstance(symbol, int) else None
 
 
-def membership(alphabet: Any, name: str) -> Callable[[Any], bool]:
-    """What tells whether a symbol is of ``alphabet``.
-
-    :raises GrammarError: for one that has no symbols, or that is no type, container or predicate.
-    """
-    if alphabet is None:
-        return lambda symbol: True
-    if isinstance(alphabet, type):
-        return lambda symbol: isinstance(symbol, alphabet)
-    if hasattr(alphabet, "__contains__"):
-        members = frozenset(alphabet) if isinstance(alphabet, (str, bytes, bytearray)) else alphabet
-        if hasattr(members, "__len__") and not len(members):
-            raise GrammarError(f"Empty alphabet of state {name!r}: give the symbols it can process, or None for all")
-        return lambda symbol: symbol in members
-    if callable(alphabet):
-        return lambda symbol: bool(alphabet(symbol))
-    raise GrammarError(f"Unknown alphabet {alphabet!r} of state {name!r}: give a type, a container or a predicate")
-
-
-def amount(given: Any, what: str, name: str) -> Any:
-    """A limit or repeat as given, unless it can be none.
-
-    :raises GrammarError: for what is no whole number from 0, no path and no callable.
-    """
-    if given is None or isinstance(given, str) or callable(given):
-        return given
-    if isinstance(given, int) and given >= 0:
-        return int(given)
-    raise GrammarError(
-        f"{what} {given!r} of {name!r} is none: give a whole number from 0, the path of one in the data, or a callable"
-    )
-
-
 class CharacterClass:
     """A set of characters, or of octets, as ranges; a predicate on symbols.
 
@@ -106,8 +71,17 @@ class CharacterClass:
     __slots__ = ("_firsts", "octets", "ranges")
 
     def __init__(self, ranges: Iterable[tuple[int, int]], octets: bool = False) -> None:
-        self.ranges = tuple(ranges)
+        self.ranges = tuple((first, last) for first, last in ranges)
         self.octets = octets
+        before = -1
+        for first, last in self.ranges:
+            if not before < first <= last <= (0xFF if octets else 0x10FFFF):
+                raise GrammarError(
+                    f"ranges {self.ranges!r} of a class are not ascending and apart, or beyond its symbols"
+                )
+            before = last
+        if not self.ranges:
+            raise GrammarError("a class of no symbols: give (first, last) ranges of code points or octets")
         self._firsts = [first for first, _ in self.ranges]
 
     def __call__(self, symbol: Any) -> bool:

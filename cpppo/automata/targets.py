@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ["choice", "decide"]
+from cpppo.errors import GrammarError
+
+__all__ = ["choice", "decide", "decides"]
 
 
 class decide:
@@ -19,6 +21,8 @@ class decide:
     """
 
     def __init__(self, name: str, state: Any = None, predicate: Callable[..., Any] | None = None) -> None:
+        if not (predicate is None or callable(predicate)):
+            raise GrammarError(f"decide {name!r}: the predicate {predicate!r} cannot be called")
         self.name = name
         self.state = state
         self.predicate = predicate
@@ -31,6 +35,11 @@ class decide:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} -> {self.state}>"
+
+
+def decides(target: Any) -> bool:
+    """True for a `decide`, or what can be called as one and has its state as ``state``."""
+    return isinstance(target, decide) or (callable(target) and hasattr(target, "state"))
 
 
 class choice:

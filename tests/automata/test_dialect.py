@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import pickle
 import re
+import string
 import warnings
 
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cpppo.automata.dialect import PatternError, check, explain
+from cpppo.automata.spelling import NAMED
 from cpppo.errors import GrammarError
 
 META = "ab01(){}[]*+?|^$-,.\\/xudé\n"
@@ -57,6 +59,7 @@ BAD = [
     (r"\U0001f600", 0, "no escape", "'😀'"),
     (r"\u12", 0, "no escape", "itself"),
     (r"\N{DIGIT ONE}", 0, "names", "itself"),
+    ("[[:]", 1, "'['", r"'[\[:]'"),
     (r"\0", 0, "octal", r"'\x00'"),
     (r"\101", 0, "octal", r"'\x41'"),
     (r"\777", 0, "octal", "itself"),
@@ -110,6 +113,22 @@ BAD = [
     ("a\\", 1, "backslash", r"'\\'"),
 ]
 
+# classes of characters by their names, for which there is no spelling of the same meaning
+BY_NAME = [
+    (r"\p{L}+", 0, "no property of Unicode, such as '\\p{L}'", "write '[A-Za-z]'"),
+    (r"\p{Lu}", 0, "property", "write '[A-Z]'"),
+    (r"a\pN", 1, r"'\pN'", "write '[0-9]'"),
+    (r"\P{L}", 0, "property", "write '[^A-Za-z]'"),
+    (r"\p{^L}", 0, "property", "write '[^A-Za-z]'"),
+    (r"[a\p{Nd}]", 2, "property", "write '[0-9]'"),
+    (r"\p{Greek}", 0, r"'\p{Greek}'", "name its members in a class"),
+    (r"\p", 0, "property", "name its members"),
+    ("[[:alpha:]]", 1, "no POSIX class, such as '[:alpha:]'", "write '[A-Za-z]'"),
+    ("a[_[:digit:]]", 3, "POSIX", "write '[0-9]'"),
+    ("[[:^space:]]", 1, "POSIX", r"write '[^\s]'"),
+    ("[[:greek:]]", 1, "POSIX", "name its members in a class"),
+]
+
 
 def fault(pattern: str, shown: str | bytes | None = None) -> PatternError | None:
     """What check finds, None if nothing."""
@@ -159,7 +178,7 @@ def refusal(pattern: str) -> Exception | None:
     return None
 
 
-@pytest.mark.parametrize(("pattern", "position", "what", "instead"), BAD)
+@pytest.mark.parametrize(("pattern", "position", "what", "instead"), BAD + BY_NAME)
 def test_bad_patterns(pattern: str, position: int, what: str, instead: str) -> None:
     """Each construct that is not of the dialect is told with its exact position and its remedy."""
     found = fault(pattern)
@@ -182,6 +201,13 @@ def test_remedies(pattern: str) -> None:
 def test_remedies_are_many() -> None:
     """Most bad patterns have a remedy that can be taken over as it stands."""
     assert sum(mended(pattern) is not None for pattern, *_ in BAD) > len(BAD) * 2 // 3
+
+
+@pytest.mark.parametrize("pattern", [pattern for pattern, *_ in BY_NAME])
+def test_names_have_no_remedy(pattern: str) -> None:
+    """A class by its name is not just replaced by its characters of ASCII: that would change the meaning."""
+    found = fault(pattern)
+    assert found is not None and found.fixed is None
 
 
 @pytest.mark.parametrize("pattern", ["a(^b)", "(^a)*", "a^", "(a$)*", "$a"])
@@ -282,6 +308,35 @@ def test_octets() -> None:
     found = fault("[\xff+-]", b"[\xff+-]")
     assert found is not None and found.fixed == b"[\xff+\\-]"
     assert str(found).endswith(r"write b'[\xff+\-]'")
+
+
+@pytest.mark.parametrize("name", sorted(NAMED))
+def test_named_classes(name: str) -> None:
+    """What is written in place of a POSIX class, or a property of Unicode, is read, and has its members of ASCII."""
+    members = {
+        "ascii": lambda char: True,
+        "blank": lambda char: char in " \t",
+        "cc": lambda char: char < " " or char == "\x7f",
+        "cntrl": lambda char: char < " " or char == "\x7f",
+        "graph": lambda char: " " < char < "\x7f",
+        "print": lambda char: " " <= char < "\x7f",
+        "punct": lambda char: " " < char < "\x7f" and not char.isalnum(),
+        "word": lambda char: char.isalnum() or char == "_",
+        "xdigit": lambda char: char in string.hexdigits,
+        "space": lambda char: char in string.whitespace,
+        "z": lambda char: char in string.whitespace,
+        "zs": lambda char: char == " ",
+        **dict.fromkeys(["alpha", "l"], str.isalpha),
+        **dict.fromkeys(["digit", "n", "nd"], str.isdigit),
+        **dict.fromkeys(["lower", "ll"], str.islower),
+        **dict.fromkeys(["upper", "lu"], str.isupper),
+        "alnum": str.isalnum,
+    }[name]
+    written = f"[{NAMED[name]}]"
+    check(written)
+    machine = parse(written).to_fsm()
+    ascii_characters = [chr(code) for code in range(128)]
+    assert [each for each in ascii_characters if machine.accepts(each)] == [*filter(members, ascii_characters)]
 
 
 def test_octets_of_a_character() -> None:

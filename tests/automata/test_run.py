@@ -502,11 +502,28 @@ def test_circle_of_machines() -> None:
 
 
 def test_many_empty_repeats_are_no_circle() -> None:
-    """A machine that takes nothing may be repeated beyond the bound, within a repeated one too."""
-    times = run_module.IDLE_STATES
-    inner = dfa("inner", initial=state("S", terminal=True), repeat=times, terminal=True)
-    outer = dfa("outer", initial=inner, repeat=3)
-    assert sum(1 for _ in outer.run("")) == 3 * (times + 1)
+    """A machine that takes nothing may be repeated any number of times: one cycle tells of all that follow."""
+    inner = dfa("inner", initial=state("S", terminal=True), repeat=10**9, terminal=True)
+    outer = dfa("outer", initial=inner, repeat=10**9, terminal=True)
+    assert sum(1 for _ in outer.run("")) == 2 and outer.terminal
+
+
+def test_many_repeats_of_code_are_bounded() -> None:
+    """A cycle with code of the user's is run each time, beyond the bound of circles, but not for ever."""
+    done: list[int] = []
+
+    class counting(state_act):
+        def act(self, data: Any, sent: int, ending: int | None) -> None:
+            done.append(sent)
+
+    def repeated(times: int) -> dfa:
+        return dfa("M", initial=counting("S", terminal=True), repeat=times)
+
+    times = run_module.IDLE_STATES * 2
+    list(repeated(times).run(""))
+    assert len(done) == times
+    with pytest.raises(LimitExceeded, match="entered 100000 states without taking a symbol, at offset 0"):
+        list(repeated(10**9).run(""))
 
 
 def test_long_line_is_no_circle() -> None:

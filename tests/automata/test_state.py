@@ -485,6 +485,6 @@ def test_measure_without_data() -> None:
 def test_measure_refuses() -> None:
     """What is no whole number, or negative, is an error that names the state and the setting."""
     with pytest.raises(GrammarError, match=r"\( S \): repeat 'n' is 'x', which is not a whole number"):
-        measure("n", "repeat", state("S"), None, peekable(""), None, {".n": "x"})
+        measure("n", "repeat", state("S"), None, peekable(""), None, {"n": "x"})
     with pytest.raises(NonTerminal, match=r"\( S \): limit -1 is negative: -1, at offset 0"):
         measure(-1, "limit", state("S"), None, peekable(""), None, None)

@@ -33,7 +33,9 @@ def test_document_has_a_place() -> None:
     assert "new figures" in replaced(DOCUMENT.read_text(encoding="utf-8"), "new figures")
 
 
-@pytest.mark.parametrize(("argv", "instead"), [(["nonsense"], "one of automata, wire, server"), (["--write", "wire"], "name no")])
+@pytest.mark.parametrize(
+    ("argv", "instead"), [(["nonsense"], "one of automata, wire, server"), (["--write", "wire"], "name no")]
+)
 def test_wrong_usage(argv: list[str], instead: str, capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown suite, or keeping only a part of the table, is refused with what to do instead."""
     with pytest.raises(SystemExit) as ended:
