@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from cpppo.automata import PatternError, peekable, regex, regex_bytes, type_unicode_encoder
 from cpppo.automata.diagram import columns, on_one_line, padded, symbol_text, ways_on
@@ -46,23 +47,49 @@ the trace: a line for each state entered, with the symbol that comes next, and w
 
 regular expressions: characters, classes such as [a-z] and [^a-z], groups, | and * + ? {{m,n}}; '.' is any
   symbol. A whole sentence is matched, as if between ^ and $. Put it in quotes, that the shell leave it alone.
+  Big ones take long to read, some very long: counts such as [^,]{{0,1000}}, alternatives of hundreds of words,
+  (a|b)*a(a|b){{9}}. In a program, write [^,]*, and let the limit of the machine count; Ctrl-C gives up.
 
 examples:
   {_PROGRAM} '(ab+)((,[ ]*)(ab+))*'             the picture
   {_PROGRAM} '(ab+)((,[ ]*)(ab+))*' 'abb, ab'   and a run
   {_PROGRAM} --lazy 'ab+' abbb                  accepts 'ab', as soon as it can, and leaves 'bb'
   {_PROGRAM} --bytes '[+\\-]?[0-9]+' -- -12      over octets; after --, all are operands
-  printf 'abb' | {_PROGRAM} --compiled 'ab+' -  the answer alone, at speed, on standard input
+  {_PROGRAM} -- '-?[0-9]+' -12                  an expression that begins with a hyphen
+  printf 'abb' | {_PROGRAM} --compiled 'ab+' -  no trace, but the answer at speed, on standard input
   {_PROGRAM} --svg ab.svg 'ab+'                 a picture for documents, by graphviz
   {_PROGRAM} --dot 'ab+' | dot -Tpdf >ab.pdf    the same, your way
 
 exit status: 0 accepted (or nothing to run), 1 not accepted, 2 wrong usage or regular expression,
-  3 no picture by graphviz.
+  3 no picture by graphviz, 130 interrupted by Ctrl-C, 141 whoever read the output has ended.
 """
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """Operands and options in any order; after ``--``, operands alone."""
+
+    _hint = ""
+
+    def operands_and_options(self, given: Sequence[str]) -> argparse.Namespace:
+        end = list(given).index("--") if "--" in given else len(given)
+        meant = next((each for each in given[:end] if re.match(r"-[^-h]|--[^a-z]", each)), None)
+        self._hint = (
+            "" if meant is None else f"; what begins with a hyphen and is no option goes after --: -- {meant!r}"
+        )
+        # those after -- are told by place: the parser itself would forget that they are operands
+        after = [f" {each}" for each in given[end + 1 :]]
+        arguments = self.parse_intermixed_args([*given[:end], *after])
+        names = [name for name in ("pattern", "input") if getattr(arguments, name) is not None]
+        for name in names[len(names) - len(after) :]:
+            setattr(arguments, name, getattr(arguments, name)[1:])
+        return arguments
+
+    def error(self, message: str) -> NoReturn:
+        super().error(message + self._hint)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
         prog=_PROGRAM, description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pattern", metavar="REGEX", help="a regular expression")
@@ -75,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     run = parser.add_argument_group("machine and run")
     run.add_argument("--bytes", action="store_true", help="over octets: INPUT, and REGEX, are text in UTF-8")
     run.add_argument("--lazy", action="store_true", help="not greedy: stop as soon as a sentence is complete")
-    run.add_argument("--compiled", action="store_true", help="run the compiled machine, and tell its answer alone")
+    run.add_argument("--compiled", action="store_true", help="run the compiled machine: its answer, without a trace")
     return parser
 
 
@@ -84,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     :param argv: the arguments, by default those of the process.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().operands_and_options(sys.argv[1:] if argv is None else argv)
     try:
         return _perform(arguments)
     except PatternError as exc:
@@ -115,7 +142,8 @@ def _print(text: str, file: Any) -> None:
 
 def _perform(arguments: argparse.Namespace) -> int:
     kind = regex_bytes if arguments.bytes else regex
-    machine = kind(None, arguments.pattern, terminal=True, context="run", greedy=not arguments.lazy)
+    pattern = _decoded(type_unicode_encoder(arguments.pattern), "REGEX", "write it in UTF-8")
+    machine = kind(None, pattern, terminal=True, context="run", greedy=not arguments.lazy)
     symbols = None if arguments.input is None else _symbols(arguments.input, arguments.bytes)
     told = sys.stderr if arguments.dot or arguments.svg == "-" else sys.stdout
     _draw(machine, arguments)
@@ -130,17 +158,20 @@ def _perform(arguments: argparse.Namespace) -> int:
 
 def _symbols(given: str, octets: bool) -> str | bytes:
     """The input: the text given, or standard input, as text or octets."""
-    if given != "-":
-        return type_unicode_encoder(given) if octets else given
+    name, read = ("standard input" if given == "-" else "INPUT"), type_unicode_encoder(given)
+    if given == "-":
+        try:
+            read = sys.stdin.buffer.read()
+        except OSError as exc:
+            raise UsageError(f"cannot read standard input: {exc.strerror or exc}") from exc
+    return read if octets else _decoded(read, name, "with --bytes it is taken as octets")
+
+
+def _decoded(octets: bytes, name: str, instead: str) -> str:
     try:
-        read: bytes = sys.stdin.buffer.read()
-        return read if octets else read.decode()
-    except OSError as exc:
-        raise UsageError(f"cannot read standard input: {exc.strerror or exc}") from exc
+        return octets.decode()
     except UnicodeDecodeError as exc:
-        raise UsageError(
-            f"standard input is no text in UTF-8, at octet {exc.start}; with --bytes it is taken as octets"
-        ) from exc
+        raise UsageError(f"{name} is no text in UTF-8, at octet {exc.start}; {instead}") from exc
 
 
 # ------------------------------------------------------------------ pictures

@@ -206,7 +206,7 @@ def _named(place: Any, taken: set[str]) -> str:
 def _notes(place: Any) -> str:
     """What else is to be known of a state or machine."""
     notes = [
-        f"{what} {given if isinstance(given, (int, str)) else shown(given)}"
+        f"{what} {given if isinstance(given, (int, str)) else getattr(given, '__name__', shown(given))}"
         for what in ("limit", "repeat")
         if (given := getattr(place, what, None)) is not None
     ]

@@ -7,27 +7,21 @@ well, and ``\\d \\w \\s`` are ASCII alone.
 Rule: whatever passes ``check`` means, on whole sentences, what ``re`` means by it; whatever does not is told with its
 position and its remedy, in the user's own spelling.
 
-Must not know how patterns become machines, nor import their parser.
+Must not know how one symbol is spelled, how patterns become machines, nor import their parser.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
+from cpppo.automata.spelling import OCTAL_OUTSIDE, Speller, Symbol, quote
 from cpppo.errors import GrammarError
 
 __all__ = ["PatternError", "check", "explain"]
 
-SHORTHANDS = frozenset("wdsWDS")
-MNEMONICS = {"\t": "t", "\n": "n", "\v": "v", "\f": "f", "\r": "r"}
-SPECIAL = frozenset("\\.*+?|()[]{}")  # outside classes
-MEMBERS = {"\\": "backslash", "[": "'['", "]": "']'", "-": "hyphen", "^": "caret"}  # special inside classes
 LONGEST = 60  # symbols of a pattern a message shows whole
 BRACES = re.compile(r"\{([0-9]*)(?:,([0-9]*))?\}")
-OCTAL_OUTSIDE = re.compile(r"\\(0[0-7]{0,2}|[1-7][0-7]{2})")
-OCTAL_INSIDE = re.compile(r"\\([0-7]{1,3})")
-HEXADECIMAL = re.compile("[0-9a-fA-F]*")
 ENDING = re.compile(r"(?:\$|\\[Zz])*(?:\||\Z)")  # after it an end of sentence is no news
 
 
@@ -81,39 +75,13 @@ def explain(pattern: str, exc: Exception, shown: str | bytes | None = None) -> P
     return PatternError(author, position, what, "write it with characters, classes, groups, | and * + ? {m,n} alone")
 
 
-def _quote(text: str | bytes) -> str:
-    """A pattern in quotes as it is written in a raw string, so that it can be taken over from a message."""
-    octets = isinstance(text, bytes)
-    plain = text.decode("latin-1") if isinstance(text, bytes) else text
-    return ("b'" if octets else "'") + "".join(_visible(char, octets) for char in plain) + "'"
-
-
-def _visible(char: str, octets: bool) -> str:
-    """A character as it can be both read and written in a pattern; an octet beyond ASCII by its number."""
-    if char in MNEMONICS:
-        return "\\" + MNEMONICS[char]
-    if char < " " or char == "\x7f" or (octets and char > "\x7f"):
-        return f"\\x{ord(char):02x}"
-    return char if char.isprintable() else ascii(char)[1:-1]
-
-
 def _excerpt(pattern: str | bytes, position: int) -> str:
     """The pattern quoted; of a long one only the part around the position."""
     if len(pattern) <= LONGEST:
-        return _quote(pattern)
+        return quote(pattern)
     start = min(max(0, position - LONGEST // 2), len(pattern) - LONGEST)
     stop = start + LONGEST
-    return ("..." if start else "") + _quote(pattern[start:stop]) + ("..." if stop < len(pattern) else "")
-
-
-class _Symbol(NamedTuple):
-    """What stands for one symbol (or one shorthand), in a class or outside."""
-
-    end: int
-    spelling: str | None  # as it must be written, None: there is no way
-    code: int | None = None  # None for shorthands and for what has no meaning
-    what: str = ""  # the fault, if any
-    instead: str = ""
+    return ("..." if start else "") + quote(pattern[start:stop]) + ("..." if stop < len(pattern) else "")
 
 
 class _Scanner:
@@ -123,6 +91,8 @@ class _Scanner:
         self.pattern = pattern
         self.shown = pattern if shown is None else shown
         self.octets = isinstance(shown, bytes)
+        self.spell = Speller(pattern, self.octets)
+        self._quote = self.spell.quote
         self.open: list[int] = []  # positions of the groups not yet closed
         self.names: set[str] = set()
         self.deepest = (0, 0)  # depth and position
@@ -166,17 +136,6 @@ class _Scanner:
 
     # Telling
 
-    def _quote(self, text: str) -> str:
-        return _quote(text.encode("latin-1") if self.octets else text)
-
-    def _literal(self, char: str, inside: bool = False) -> str:
-        """How the character itself is written, in a class or outside."""
-        if char in (MEMBERS if inside else SPECIAL):
-            return "\\" + char
-        if char in "^$" and not inside:
-            return {"^": "\\x5e", "$": "[$]"}[char]
-        return _visible(char, self.octets) if char <= "\xff" else char
-
     def _fail(
         self, position: int, what: str, instead: str, span: tuple[int, int] = (0, 0), text: str | None = None
     ) -> NoReturn:
@@ -188,7 +147,7 @@ class _Scanner:
         raise PatternError(self.shown, position, what, instead, fixed)
 
     def _lone(self, at: int, what: str) -> NoReturn:
-        text = self._literal(self.pattern[at])
+        text = self.spell.literal(self.pattern[at])
         self._fail(at, what, f"write {self._quote(text)} for the character itself", (at, at + 1), text)
 
     def _place(self, at: int, length: int, character: str = "") -> NoReturn:
@@ -211,7 +170,7 @@ class _Scanner:
         end = braces.end() if braces else at + 1
         written = self.pattern[at:end]
         if self.atom is None:
-            text = "".join(map(self._literal, written))
+            text = "".join(map(self.spell.literal, written))
             instead = f"write {self._quote(text)} for the character itself"
             self._fail(at, f"{self._quote(written)} has nothing to repeat", instead, (at, end), text)
         if self.repeated:
@@ -303,12 +262,12 @@ class _Scanner:
         negated = self.pattern.startswith("^", at)
         first = at = at + negated
         symbols: list[str | None] = []
-        faults: list[tuple[int, _Symbol]] = []
+        faults: list[tuple[int, Symbol]] = []
         # As for re, a ']' that comes first is a member.
         while at == first or not self.pattern.startswith("]", at):
             if at >= len(self.pattern):
                 self._unclosed(start, first)
-            low = self._member(at)
+            low = self.spell.member(at)
             high = self._range_end(low)
             found = [(at, low)] if high is None else [(at, low), (low.end + 1, high)]
             written = low.spelling
@@ -327,7 +286,7 @@ class _Scanner:
         return at + 1
 
     def _class_fault(
-        self, fault: tuple[int, _Symbol], symbols: list[str | None], start: int, end: int, negated: bool
+        self, fault: tuple[int, Symbol], symbols: list[str | None], start: int, end: int, negated: bool
     ) -> NoReturn:
         """The whole class is mended at once, if it can be."""
         position, symbol = fault
@@ -345,22 +304,14 @@ class _Scanner:
         escaped = self._quote("\\[")
         self._fail(start, "this class is never closed", f"close it with ']'; the character is {escaped}")
 
-    def _range_end(self, low: _Symbol) -> _Symbol | None:
+    def _range_end(self, low: Symbol) -> Symbol | None:
         """The upper end of the range whose lower end is ``low``; None if it is no range."""
         at = low.end + 1
         shorthand = low.code is None and not low.what
         if shorthand or not self.pattern.startswith("-", low.end) or self.pattern[at : at + 1] in ("", "]"):
             return None
-        high = self._member(at)
+        high = self.spell.member(at)
         return high if high.code is not None or high.what else None
-
-    def _member(self, at: int) -> _Symbol:
-        char = self.pattern[at]
-        if char == "\\":
-            return self._escape(at, True)
-        if char in MEMBERS:
-            return _Symbol(at + 1, "\\" + char, ord(char), f"a {MEMBERS[char]} is no member of a class here")
-        return _Symbol(at + 1, char, ord(char))
 
     # Escapes
 
@@ -374,62 +325,8 @@ class _Scanner:
             self._fail(at, what, "write the symbols that may stand there")
         if letter and letter in "123456789" and not OCTAL_OUTSIDE.match(self.pattern, at):
             self._backreference(at)
-        symbol = self._escape(at, False)
+        symbol = self.spell.escape(at, False)
         if symbol.what:
             instead = symbol.instead or f"write {self._quote(symbol.spelling or '')}"
             self._fail(at, symbol.what, instead, (at, symbol.end), symbol.spelling)
         return symbol.end
-
-    def _escape(self, at: int, inside: bool) -> _Symbol:
-        letter, end = self.pattern[at + 1 : at + 2], at + 2
-        written = self.pattern[at:end]
-        if not letter:
-            return _Symbol(at + 1, "\\\\", 92, "a backslash at the end escapes nothing")
-        if letter in SHORTHANDS:
-            return _Symbol(end, written)
-        if letter in MNEMONICS.values():
-            return _Symbol(end, written, next(ord(char) for char, name in MNEMONICS.items() if name == letter))
-        if letter in (MEMBERS if inside else SPECIAL):
-            return _Symbol(end, written, ord(letter))
-        if letter in "xuU":
-            return self._numbered(at, letter, inside)
-        octal = (OCTAL_INSIDE if inside else OCTAL_OUTSIDE).match(self.pattern, at)
-        if octal:
-            return self._octal(octal)
-        if letter == "a" or (letter == "b" and inside):
-            code = 7 if letter == "a" else 8
-            return _Symbol(end, f"\\x{code:02x}", code, f"there is no escape {self._quote(written)} here")
-        if letter == "N":
-            return _Symbol(end, None, None, "there are no names of characters here", "write the character itself")
-        spelling = self._literal(letter, inside)
-        needless = "is needless, and not of this dialect" if not letter.isascii() or not letter.isalnum() else "is none"
-        return _Symbol(end, spelling, ord(letter), f"the escape {self._quote(written)} {needless}")
-
-    def _octal(self, octal: re.Match[str]) -> _Symbol:
-        code = int(octal[1], 8)
-        what = f"there is no octal escape {self._quote(octal[0])} here"
-        if code > 0xFF:
-            return _Symbol(octal.end(), None, None, what, "write the character itself")
-        return _Symbol(octal.end(), f"\\x{code:02x}", code, what)
-
-    def _numbered(self, at: int, letter: str, inside: bool) -> _Symbol:
-        """\\xHH, which is the dialect's, and \\uHHHH and \\UHHHHHHHH, which are not."""
-        width = {"x": 2, "u": 4, "U": 8}[letter]
-        found = HEXADECIMAL.match(self.pattern, at + 2, at + 2 + width)
-        digits = found[0] if found else ""
-        end = at + 2 + len(digits)
-        if letter == "x":
-            what = "" if len(digits) == 2 else f"{self._quote(chr(92) + 'x')} takes two hexadecimal digits"
-            if not digits:
-                return _Symbol(end, None, None, what, f"write them, eg. {self._quote(chr(92) + 'x0a')}")
-            return _Symbol(end, f"\\x{digits:>02}", int(digits, 16), what)
-        what = f"there is no escape {self._quote(self.pattern[at:end])} here"
-        if len(digits) < width or int(digits, 16) > 0x10FFFF:
-            return _Symbol(end, None, None, what, "write the character itself")
-        char = chr(int(digits, 16))
-        if self.octets and char > "\x7f":
-            octets = "".join(f"\\x{octet:02x}" for octet in char.encode("utf-8", "surrogatepass"))
-            return _Symbol(end, None, None, what, f"write its octets in UTF-8, {self._quote(octets)}")
-        # What can be shown only by this very escape is not for showing.
-        instead = "" if char <= "\xff" or char.isprintable() else "write the character itself, the string not raw"
-        return _Symbol(end, self._literal(char, inside), ord(char), what, instead)

@@ -7,11 +7,12 @@ Must not know any protocol.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from cpppo.automata import state
-from cpppo.errors import GrammarError
+from cpppo.errors import GrammarError, ProtocolError
 from cpppo.grammar import stepping
 from cpppo.grammar.node import Node, valued
 from cpppo.grammar.parse import ParseCode, parser
@@ -21,6 +22,9 @@ from cpppo.grammar.shapes import Guarded
 __all__ = ["MEMO_ENTRIES", "MEMO_OCTETS", "Mapped", "Memo", "mapped", "memo"]
 
 T = TypeVar("T")
+
+#: What a function raises that cannot make an artifact of another: the peer's fault.
+UNFIT = (ValueError, TypeError, ArithmeticError, LookupError, struct.error, ProtocolError)
 
 #: Memoised artifacts a memo holds at most, and the longest octets it holds one for.
 MEMO_ENTRIES, MEMO_OCTETS = 4096, 64
@@ -50,13 +54,14 @@ class Mapped(Node[Any]):
         return (self.node,)
 
     def step(self, name: str | None, after: state | None) -> state:
-        return stepping.converted(name, self.node.step(None, None), self.build, after)
+        return stepping.made(name, self.node.step(None, None), self.build, UNFIT, after)
 
     def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
         target = target or c.var("_")
         self.node.emit_parse(c, target, delimited)
         c.flush()
-        c.line(f"{target} = {c.const(self.build, 'build')}({target})")
+        c.line(f"try: {target} = {c.const(self.build, 'build')}({target})")
+        c.line(f"except {c.const(UNFIT, 'UNFIT')}: raise Reject from None")
 
     def emit_produce(self, c: ProduceCode, source: str) -> None:
         self.node.emit_produce(c, c.local(f"{source}.{self.parts}" if self.parts else source, "parts"))
@@ -115,7 +120,21 @@ class Memo(Node[T]):
 
 
 def mapped(node: Any, build: Callable[[Any], T], parts: str | None = None) -> Node[T]:
-    """The artifact ``build(artifact of node)``; to produce, its attribute ``parts`` (None: itself) undoes it."""
+    """The artifact ``build(artifact of node)``, eg. ``mapped(USINT, Colour)`` for an IntEnum.
+
+    The way back: an artifact has in its attribute ``parts`` what the node produces; without one, the node must be
+    able to produce the artifact itself, as USINT does an IntEnum.  ``float`` would not do for text, but this does::
+
+        class Temperature(float):
+            @property
+            def text(self) -> str:
+                return f"{self:.1f}"
+
+        temp = mapped(until(","), Temperature, parts="text")
+
+    What ``build`` cannot use (ValueError, TypeError, ArithmeticError, LookupError) is a RemoteProtocolError at the
+    offset where that begins; an artifact that has no way back is a LocalProtocolError when it is produced.
+    """
     return Mapped(valued(node), build, parts)
 
 

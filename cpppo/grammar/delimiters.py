@@ -12,6 +12,7 @@ from typing import Any, TypeVar, overload
 from cpppo.automata import state
 from cpppo.errors import GrammarError
 from cpppo.grammar import stepping
+from cpppo.grammar.building import Mismatch
 from cpppo.grammar.node import Node
 from cpppo.grammar.nodes import Octets, Text
 from cpppo.grammar.parse import ParseCode
@@ -56,7 +57,7 @@ class Until(Node[T]):
         return next(size for size in range(len(octets), -1, -1) if octets.endswith(self.delimiter[:size]))
 
     def _missing(self, data: Any, sent: int, ending: int | None) -> None:
-        raise stepping.Mismatch(f"no {self.delimiter!r} before the end, at offset {sent}", sent)
+        raise Mismatch(f"no {self.delimiter!r} before the end", sent)
 
     def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
         c.flush()
@@ -88,9 +89,10 @@ class _Seeking(stepping.Gather):
         self.most = node.most + matched
 
     def take(self, symbol: Any, data: Any) -> None:
-        data.raw.append(symbol)
-        if len(data.raw) > self.most:
-            raise stepping.Mismatch(f"more than {self.node.most} octets before {self.node.delimiter!r}")
+        taken = data.raw
+        taken.append(symbol)
+        if len(taken) > self.most:
+            raise data.unfit(f"more than {self.node.most} octets before {self.node.delimiter!r}", len(taken) - 1)
 
 
 @overload
@@ -109,13 +111,17 @@ def until(delimiter: bytes | str, encoding: str | None = None, *, most: Any = UN
         raise GrammarError(f"until({delimiter!r}): an empty delimiter ends nothing; use octets() for the rest")
     if not isinstance(most, int) or most < 1:
         raise GrammarError(f"until({delimiter!r}): most={most!r} leaves no room for a value; use a number above zero")
+    if not (encoding is None or isinstance(encoding, str)):
+        raise GrammarError(f"until({delimiter!r}): encoding {encoding!r} is none; most= is given by its name")
     if isinstance(delimiter, bytes):
         if encoding is not None:
             raise GrammarError(f"until({delimiter!r}): octets have no encoding; for text give the delimiter as text")
         return Until(Octets(None), delimiter, most)
     encoding = encoding or "iso-8859-1"
     try:
-        ending = delimiter.encode(encoding)
-    except (UnicodeEncodeError, LookupError) as exc:
+        ending, mark = delimiter.encode(encoding), "".encode(encoding)
+    except (UnicodeError, LookupError) as exc:
         raise GrammarError(f"until({delimiter!r}): {exc}; give a delimiter of that encoding") from exc
+    if mark:
+        raise GrammarError(f"until({delimiter!r}): {encoding!r} begins with a mark; use one without, eg. 'utf-16-le'")
     return Until(Text(None, encoding), ending, most)

@@ -7,7 +7,6 @@ Rule: a mistake in a declaration is an error at the declaration.  Must not know 
 
 from __future__ import annotations
 
-import reprlib
 import struct
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, ClassVar, TypeVar
@@ -15,6 +14,7 @@ from typing import Any, ClassVar, TypeVar
 from cpppo.automata import dfa, state
 from cpppo.errors import GrammarError, LocalProtocolError
 from cpppo.grammar import stepping
+from cpppo.grammar.blame import blame
 from cpppo.grammar.check import derived_fields
 from cpppo.grammar.code import Code, field_name
 from cpppo.grammar.delimiters import Until
@@ -139,11 +139,12 @@ class MessageNode(Node[Any]):
         return self.name
 
     def step(self, name: str | None, after: state | None) -> state:
-        return stepping.message(name, self.name, self.fields, self.build, after)
+        record, declared = self.record, [self.declared[field] for field in self.record._fields_]
 
-    def build(self, values: Mapping[str, Any]) -> Any:
-        """The record of parsed values."""
-        return self.record(**{field: values[self.declared[field]] for field in self.record._fields_})
+        def build(values: Mapping[str, Any]) -> Any:
+            return record(*[values[field] for field in declared])
+
+        return stepping.message(name, self.name, self.fields, build, after)
 
     def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
         target = target or c.var("record")
@@ -222,9 +223,14 @@ class Message(Record, metaclass=MessageMeta):
         return node.within(length)
 
     @classmethod
-    def machine(cls, name: str | None = None, context: str | None = None) -> dfa:
-        """The automaton that parses this symbol by symbol; its record is put at ``context`` of the run's data."""
-        return root(cls._node_, name or cls.__name__, context)
+    def machine(cls, name: str | None = None, context: str | None = None, **settings: Any) -> dfa:
+        """The automaton that parses this symbol by symbol, alone or inside other machines.
+
+        Its record is put at ``context`` of the data, below those of the machines around it, in place of what is
+        there; to a list there, it is appended, which keeps all that repeats give.  ``settings``: as of a `dfa`, eg.
+        ``limit`` and ``repeat``.  NonTerminal (while running) where octets do not follow the grammar.
+        """
+        return root(cls._node_, name or cls.__name__, context, **settings)
 
     @classmethod
     def source(cls) -> str:
@@ -276,28 +282,6 @@ def describe(node: Node[Any]) -> str:
         words += f" {node.delimiter!r}, {node.most} octets at most"
     limits = ", ".join(repr(expr) for expr in node.refs())
     return f"{words} ({limits})" if limits else words
-
-
-def blame(record: Message, exc: Exception) -> LocalProtocolError:
-    """Which field of a record cannot be produced."""
-    for field, node in record._node_.fields:
-        if not node.stored or field in record._node_.derived:
-            continue
-        value = getattr(record, field_name(field), None)
-        if isinstance(value, Message):
-            try:
-                value.produce()
-            except LocalProtocolError as inner:
-                return LocalProtocolError(
-                    inner.reason, f"{type(record).__name__}.{field}.{inner.path.partition('.')[2]}"
-                )
-        elif not node.refs() and not node.derives():
-            try:
-                producer(node)(value)
-            except UNPRODUCIBLE as inner_exc:
-                reason = f"cannot be {reprlib.repr(value)}: {inner_exc}"
-                return LocalProtocolError(reason, f"{type(record).__name__}.{field}")
-    return LocalProtocolError(f"{exc} in {reprlib.repr(record)}", type(record).__name__)
 
 
 def Struct(name: str, fields: Iterable[Any], record: Any = None, frozen: bool = False) -> Any:

@@ -38,6 +38,8 @@ class Node(Generic[T]):
     default: Any = None
     #: Whether it takes all that its limit leaves, so that nothing can follow it.
     fills: bool = False
+    #: What the fields it determines are a number of.
+    counted: str = "octets"
 
     def __init__(self) -> None:
         self._compiled: dict[Any, Lazy] = {}

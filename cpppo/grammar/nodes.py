@@ -8,11 +8,13 @@ Must not know any protocol; composites live in shapes.py and repeats.py.
 from __future__ import annotations
 
 import struct
+from operator import itemgetter
 from typing import Any, TypeVar, overload
 
 from cpppo.automata import state
 from cpppo.errors import GrammarError
 from cpppo.grammar import stepping
+from cpppo.grammar.building import Unfit
 from cpppo.grammar.expr import Expr, as_expr
 from cpppo.grammar.node import Node, amount, as_node
 from cpppo.grammar.parse import ParseCode
@@ -70,7 +72,8 @@ class Scalar(Node[T]):
         return value
 
     def step(self, name: str | None, after: state | None) -> state:
-        return stepping.chain(name, self.size, self.unpack, after)
+        convert = itemgetter(0) if self.code == "B" else self.unpack  # an octet alone needs no struct
+        return stepping.chain(name, self.size, convert, after)
 
     def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
         if self.big and self.size > 1:
@@ -99,23 +102,30 @@ class Const(Scalar[T]):
     def __init__(self, value: T, of: Scalar[T]) -> None:
         super().__init__(of.name, of.struct_format, of.tag_type)
         self.value = value
+        try:
+            self.octets = self.produce(value)
+        except struct.error as exc:
+            raise GrammarError(f"const({value!r}, {of.name}): {exc}; give a value of that scalar") from exc
 
     def step(self, name: str | None, after: state | None) -> state:
         def check(octets: bytearray) -> T:
-            value = self.unpack(octets)
+            if octets == self.octets:
+                return self.value
+            value = self.unpack(octets)  # may be equal all the same, as 0.0 and -0.0
             if value != self.value:
-                raise stepping.Mismatch(f"expected {self.value!r}, found {value!r}")
+                differing = (at for at, pair in enumerate(zip(octets, self.octets, strict=True)) if pair[0] != pair[1])
+                raise Unfit(f"expected {self.value!r}, found {value!r}", next(differing, 0))  # 0: a NaN is no NaN
             return value
 
         return stepping.chain(name, self.size, check, after)
 
     def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
         big = self.big and self.size > 1
-        if target is None and self.size == 1 and c.known is not None and self.produce(self.value)[0] == c.known:
+        if target is None and self.size == 1 and c.known is not None and self.octets[0] == c.known:
             c.fixed(self.code, self.size, None)  # looked at already
         else:
             found = c.var("found") if big or target is None else target
-            expected = self.produce(self.value) if big else self.value
+            expected = self.octets if big else self.value
             c.fixed(f"{self.size}s" if big else self.code, self.size, found, f"{found} != {expected!r}")
         if delimited or (big and target):
             c.flush(delimited)
@@ -266,7 +276,7 @@ class Text(Octets):
         try:
             return octets.decode(self.encoding)
         except UnicodeDecodeError as exc:
-            raise stepping.Mismatch(str(exc)) from exc
+            raise Unfit(str(exc), exc.start) from exc
 
     def emit_value(self, c: ParseCode, target: str) -> None:
         c.line(f"{target} = {target}.decode({self.encoding!r})")

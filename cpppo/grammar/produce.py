@@ -46,8 +46,8 @@ class Piece(NamedTuple):
 class ProduceCode(Code):
     """A producer under construction."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name, "value")
+    def __init__(self, name: str, arguments: str = "value") -> None:
+        super().__init__(name, arguments)
         self.pieces: list[Piece] = []
         self.scopes: list[Mapping[str, str]] = []
 

@@ -47,6 +47,8 @@ def _structs(template: str) -> _Structs:
 class Vector(Node[list[T]]):
     """A counted repetition; the count is derived when producing, and must not be above ``most``, if given."""
 
+    counted = "items"
+
     def __init__(self, node: Node[T], count: Expr, most: int | None) -> None:
         super().__init__()
         self.node, self.count, self.most = node, amount(count), most

@@ -1,21 +1,22 @@
 """The stepped form of a grammar: states and sub-machines that put together the same records as compiled code.
 
-Owns: what a run builds (Builder), and the machines that nodes are made of.
+Owns: the machines that nodes are made of.
 Rule: every octet is one transition of the automata engine; a graph is shared, a Builder belongs to one run.
 Must not know any protocol, nor how the engine loops.
 """
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from cpppo.automata import choice, dfa, state, state_act, state_drop, state_take
-from cpppo.errors import NonTerminal
+from cpppo.grammar.building import Mismatch, Parts, Unfit
 from cpppo.grammar.code import Lazy
 from cpppo.grammar.expr import Expr, Ref
 
-__all__ = ["Builder", "Mismatch", "Steps"]
+__all__ = ["Steps"]
 
 
 class Steps(Protocol):
@@ -29,60 +30,6 @@ class Steps(Protocol):
 
     def label(self) -> str:
         """A word for names."""
-
-
-class Mismatch(NonTerminal):
-    """Octets that cannot be, found by a state's own check."""
-
-
-class Builder:
-    """What one run has put together so far: a stack of (name, container) and the octets of the field in progress."""
-
-    __slots__ = ("marks", "raw", "stack", "top", "values")
-
-    def __init__(self) -> None:
-        self.raw = bytearray()
-        self.top: Any = []
-        self.values: dict[str, Any] = {}
-        self.stack: list[tuple[str | None, Any, dict[str, Any]]] = []
-        self.marks: list[tuple[int, int, int]] = []
-
-    def put(self, name: str | None, value: Any) -> None:
-        """Deliver a value: under its name in a message, else as the next of a list."""
-        if name is None or self.top is not self.values:
-            self.top.append(value)
-        else:
-            self.top[name] = value
-
-    def open(self, name: str | None, container: Any) -> None:
-        """Go down into a new list, or into a new dict that expressions then refer to."""
-        self.stack.append((name, self.top, self.values))
-        self.top = container
-        if type(container) is dict:
-            self.values = container
-
-    def close(self) -> Any:
-        """Come back up; the container."""
-        container = self.top
-        _, self.top, self.values = self.stack.pop()
-        return container
-
-    def cut(self, depth: int) -> None:
-        """Give up everything opened since the stack was ``depth`` deep."""
-        while len(self.stack) > depth:
-            self.close()
-        self.raw.clear()
-
-    def path(self, last: str) -> str:
-        """Where the run is, eg. ``CIP.item[1].type``."""
-        words = ""
-        tops = [top for _, top, _ in self.stack[1:]] + [self.top]
-        for (name, _, _), top in zip(self.stack, tops, strict=False):
-            words += f".{name}" if name else ""
-            words += f"[{len(top)}]" if type(top) is list and name else ""
-        if last and type(self.top) is dict:
-            words += f".{last.partition('+')[0].rstrip('*')}"
-        return words.lstrip(".")
 
 
 # ------------------------------------------------------------------ states
@@ -103,7 +50,10 @@ class Complete(state_take):
     def take(self, symbol: Any, data: Any) -> None:
         raw = data.raw
         raw.append(symbol)
-        value = self.convert(raw)
+        try:
+            value = self.convert(raw)
+        except Unfit as exc:
+            raise data.unfit(str(exc), exc.at) from None
         raw.clear()
         data.put(self.field, value)
 
@@ -141,7 +91,7 @@ class Chosen(choice):
         key = self.key.value(data.values)
         entry = self.entries.get(key, self.other)
         if entry is None:
-            raise Mismatch(f"{self.key!r} is {key!r}, which has no meaning here")
+            raise Mismatch(f"{self.key!r} is {key!r}, which has no meaning here", data.source.sent)
         return entry
 
 
@@ -155,9 +105,7 @@ class Span(dfa):
 
     def leave(self, data: Any, sent: int, ending: int | None) -> None:
         if self.convert is not None:
-            value = self.convert(data.raw)
-            data.raw.clear()
-            data.put(self.field, value)
+            data.deliver(self.field, self.convert)
 
 
 class Composite(dfa):
@@ -175,6 +123,27 @@ class Composite(dfa):
         data.put(self.field, value)
 
 
+class Made(Composite):
+    """An artifact that a function makes of another; ``unfit``: what that raises for one it cannot use."""
+
+    def __init__(self, name: str, field: str | None, build: Any, unfit: Any, initial: state) -> None:
+        super().__init__(name, field, Parts, build, initial=initial, terminal=True)
+        self.unfit = unfit
+
+    def enter(self, data: Any, sent: int, ending: int | None) -> None:
+        data.open(self.field, Parts(sent))
+
+    def leave(self, data: Any, sent: int, ending: int | None) -> None:
+        parts: Parts = data.top
+        try:
+            value = self.build(parts[0])
+        except self.unfit as exc:
+            why = f"cannot use {reprlib.repr(parts[0])}: {type(exc).__name__}: {exc}"
+            raise Mismatch(why, parts.began) from exc
+        data.close()
+        data.put(self.field, value)
+
+
 class Counted(Composite):
     """A list of a given number of items; the number is checked against the octets left before any is parsed."""
 
@@ -187,9 +156,10 @@ class Counted(Composite):
     def enter(self, data: Any, sent: int, ending: int | None) -> None:
         count = self.count.value(data.values)
         if self.most is not None and count > self.most:
-            raise Mismatch(f"{count} items, where {self.most} are allowed at most")
+            raise Mismatch(f"{count} items, where {self.most} are allowed at most", sent)
         if count < 0 or (ending is not None and count * self.minimum > ending - sent):
-            raise Mismatch(f"{count} items of at least {self.minimum} octets, where {_left(sent, ending)} are left")
+            left = _left(sent, ending)
+            raise Mismatch(f"{count} items of at least {self.minimum} octets, where {left} are left", sent)
         super().enter(data, sent, ending)
 
 
@@ -198,7 +168,7 @@ class Table(Composite):
 
     def enter(self, data: Any, sent: int, ending: int | None) -> None:
         if ending is None:
-            raise Mismatch("a table of offsets needs a limit, the last item extends to it")
+            raise Mismatch("a table of offsets needs a limit, the last item extends to it", sent)
         data.open(self.field, {**data.values, "#size": ending - sent})
 
 
@@ -206,14 +176,14 @@ class Guard(dfa):
     """A sub-machine that fails alone; what is left of its limit is then skipped."""
 
     def __init__(self, name: str, field: str | None, malformed: Callable[[int, int], Any], initial: state) -> None:
-        body = dfa(name, initial=initial, limit=_remaining, exact=True, terminal=True)
+        body = dfa(name, initial=initial, limit=remaining, exact=True, terminal=True)
         super().__init__(name, initial=body, terminal=True)
         self.field, self.malformed = field, malformed
         self.skipped = _many(state_drop("skip", terminal=True))
 
     def enter(self, data: Any, sent: int, ending: int | None) -> None:
         top = data.top
-        data.marks.append((len(data.stack), len(top) if type(top) is list else 0, sent))
+        data.marks.append((len(data.stack), len(top) if isinstance(top, list) else 0, sent))
 
     def leave(self, data: Any, sent: int, ending: int | None) -> None:
         data.marks.pop()
@@ -223,16 +193,16 @@ class Guard(dfa):
             return None
         depth, delivered, start = data.marks[-1]
         data.cut(depth)
-        if type(data.top) is list:
+        if isinstance(data.top, list):
             del data.top[delivered:]
         data.put(self.field, self.malformed(start, ending))
         return self.skipped
 
 
-def _remaining(source: Any, machine: Any, path: Any, data: Any) -> int:
+def remaining(source: Any, machine: Any, path: Any, data: Any) -> int:
     """What the limit of the machine around leaves."""
     if machine.ending is None:
-        raise Mismatch("a part that fails alone needs a limit")
+        raise Mismatch("a part that fails alone needs a limit", source.sent)
     length: int = machine.ending - source.sent
     return length
 
@@ -249,9 +219,10 @@ def _evaluated(expr: Expr) -> Callable[..., int]:
     def evaluate(source: Any, machine: Any, path: Any, data: Any) -> int:
         value: int = expr.value(data.values)
         if value < 0:
-            raise Mismatch(f"{expr!r} is {value}, which is no number of octets or items")
+            raise Mismatch(f"{expr!r} is {value}, which is no number of octets or items", source.sent)
         return value
 
+    evaluate.__name__ = evaluate.__qualname__ = repr(expr)  # in pictures and errors
     return evaluate
 
 
@@ -336,7 +307,7 @@ def offset_table(field: str | None, node: Steps, word: Any, after: state | None)
     def counted(data: Any, sent: int, ending: int | None) -> None:
         count, total = data.values["#count"], data.values["#size"]
         if count * (size + node.minimum) > total - size:
-            raise Mismatch(f"{count} offsets and items do not fit in the {total - size} octets left")
+            raise Mismatch(f"{count} offsets and items do not fit in the {total - size} octets left", sent)
 
     def monotonic(data: Any, sent: int, ending: int | None) -> None:
         values = data.values
@@ -344,10 +315,12 @@ def offset_table(field: str | None, node: Steps, word: Any, after: state | None)
         head = size + size * values["#count"]
         values["#gap"] = edges[0] - head
         if edges[0] < head or (edges[0] != head and not values["#count"]):
-            raise Mismatch(f"the items start at {edges[0]}, but their table ends at {head}")
+            raise Mismatch(f"the items start at {edges[0]}, but their table ends at {head}", sent)
         for one, following in zip(edges, edges[1:], strict=False):
             if following < one or following > values["#size"]:
-                raise Mismatch(f"offset {following} after {one} does not lie in the {values['#size']} octets there are")
+                raise Mismatch(
+                    f"offset {following} after {one} does not lie in the {values['#size']} octets there are", sent
+                )
 
     def extent(source: Any, machine: Any, path: Any, data: Any) -> int:
         edges, number = data.values["#edges"], len(data.top)
@@ -369,11 +342,9 @@ def offset_table(field: str | None, node: Steps, word: Any, after: state | None)
     )
 
 
-def converted(field: str | None, initial: state, build: Callable[[Any], Any], after: state | None) -> state:
+def made(field: str | None, initial: state, build: Callable[[Any], Any], unfit: Any, after: state | None) -> state:
     """A machine whose one artifact is made into another."""
-    return linked(
-        Composite(field or "made", field, list, lambda made: build(made[0]), initial=initial, terminal=True), after
-    )
+    return linked(Made(field or "made", field, build, unfit, initial), after)
 
 
 def guarded(field: str | None, initial: state, malformed: Callable[[int, int], Any], after: state | None) -> state:

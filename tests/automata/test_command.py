@@ -169,6 +169,21 @@ def test_standard_input_is_no_text(run: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert "no text in UTF-8, at octet 2; with --bytes" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["a\udcff", "x"], "REGEX is no text in UTF-8, at octet 1; write it in UTF-8"),
+        (["--bytes", "é\udcff"], "REGEX is no text in UTF-8, at octet 2; write it in UTF-8"),
+        (["a", "é\udcff"], "INPUT is no text in UTF-8, at octet 2; with --bytes it is taken as octets"),
+    ],
+)
+def test_operands_are_no_text(run: Any, argv: list[str], told: str) -> None:
+    """Operands that are no text are refused as standard input is; nothing is drawn."""
+    ran = run(*argv)
+    assert (ran.status, ran.out) == (2, "")
+    assert told in ran.err
+
+
 # ------------------------------------------------------------------ DOT and SVG
 def test_dot(run: Any) -> None:
     """--dot prints DOT in place of the picture, and a run on standard error, so that DOT stays alone."""
@@ -234,6 +249,53 @@ def test_bad_expression(run: Any, pattern: str, caret: int | None) -> None:
     assert columns(mark) == 5 + (min(position, 30) if caret is None else caret)
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--lazy", "ab+", "abb"],
+        ["ab+", "--lazy", "abb"],
+        ["ab+", "abb", "--lazy"],
+        ["--lazy", "--", "ab+", "abb"],
+        ["ab+", "--lazy", "--", "abb"],
+        ["--lazy", "ab+", "abb", "--"],
+    ],
+)
+def test_options_stand_anywhere(run: Any, argv: list[str]) -> None:
+    """Options may stand before, after and between the operands."""
+    assert run(*argv).verdict == "accepted: 'ab'; remaining: 'b'; terminal: True"
+
+
+@pytest.mark.parametrize(
+    ("argv", "verdict"),
+    [
+        (["--", "-?1", "-1"], "accepted: '-1'; remaining: ''; terminal: True"),
+        (["--", "--lazy+", "--lazyy"], "accepted: '--lazyy'; remaining: ''; terminal: True"),
+        (["-1", "--", "--"], "not accepted; consumed: '-'; remaining: '-'; terminal: False"),
+        ([" *", "--", " --"], "accepted: ' '; remaining: '--'; terminal: True"),
+    ],
+)
+def test_operands_with_hyphens(run: Any, argv: list[str], verdict: str) -> None:
+    """After --, whatever it begins with is an operand, as it is."""
+    assert run(*argv).verdict == verdict
+
+
+@pytest.mark.parametrize("argv", [["-?[0-9]+"], ["-?[0-9]+", "-12"], ["--lazy", "-?[0-9]+", "--", "-12"]])
+def test_expression_that_begins_with_a_hyphen(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """An expression that looks like an option is refused with the remedy, which works."""
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith(" goes after --: -- '-?[0-9]+'\n")
+    assert main(["--", "-?[0-9]+", "-12"]) == 0
+
+
+def test_no_remedy_for_unknown_options(capsys: pytest.CaptureFixture[str]) -> None:
+    """An option that is just unknown is no operand."""
+    with pytest.raises(SystemExit):
+        main(["--nonsense", "a"])
+    assert capsys.readouterr().err.endswith("unrecognized arguments: --nonsense\n")
+
+
 @pytest.mark.parametrize("argv", [[], ["a", "b", "c"], ["--nonsense", "a"], ["--dot", "--svg", "-", "a"]])
 def test_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Wrong usage is told with status 2."""
@@ -250,6 +312,10 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert caught.value.code == 0
     told = capsys.readouterr().out
     assert "python -m cpppo.automata --lazy 'ab+' abbb " in told
+    assert "Big ones take long to read" in told
+    status = told[told.index("exit status:") :]
+    assert re.findall(r"\d+", status) == ["0", "1", "2", "3", "130", "141"]
+    assert main(["--", "-?[0-9]+", "-12"]) == 0
     assert main(["--bytes", r"[+\-]?[0-9]+", "--", "-12"]) == 0
     assert main([PATTERN, "abb, ab"]) == 0
     assert "accepted: 'abb, ab'; remaining: ''" in capsys.readouterr().out

@@ -166,7 +166,7 @@ def stepped_switch_takes_its_default_for_zero(patch: MonkeyPatch) -> Planted | N
         key = self.key.value(data.values)
         entry = (self.entries.get(key) if key else None) or self.other
         if entry is None:
-            raise stepping.Mismatch("no such case")
+            raise stepping.Mismatch("no such case", 0)
         return entry
 
     patch.setattr(stepping.Chosen, "choose", choose)

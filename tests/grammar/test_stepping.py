@@ -65,7 +65,7 @@ def test_the_good_frame() -> None:
 DAMAGED = [
     ("nothing at all", "", 0, "magic"),
     ("half a constant", "AA", 1, "magic"),
-    ("another constant", "AA54 02", 2, "magic"),
+    ("another constant", "AA54 02", 1, "magic"),
     ("no count", "AA55", 2, "count"),
     ("too many items", "AA55 05 0000 0000 0100 0400 01020304", 3, "item"),
     ("an item cut off in its type", "AA55 01 0000 00", 3, "item"),
@@ -74,7 +74,7 @@ DAMAGED = [
     ("an item longer than its data", "AA55 01 0100 0500 01020304 05 00 0900", 11, "item[0].data"),
     ("an item shorter than its data", "AA55 01 0100 0300 01020304 00 0900", 10, "item[0].data"),
     ("an item with octets that should have none", "AA55 01 0000 0100 FF 00 0900", 7, "item[0].data"),
-    ("text of the wrong kind, in the second item", "AA55 02 0000 0000 0200 0200 61FF 00 0900", 13, "item[1].data"),
+    ("text of the wrong kind, in the second item", "AA55 02 0000 0000 0200 0200 61FF 00 0900", 12, "item[1].data"),
     ("a path longer than what is left", "AA55 00 05 0105", 4, "path"),
     ("an unknown segment", "AA55 00 01 0305 00 0900", 4, "path[0]"),
     ("an unknown second segment", "AA55 00 02 0105 0305 0900", 6, "path[1]"),

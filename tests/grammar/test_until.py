@@ -106,17 +106,17 @@ def test_a_streamed_record_is_there_with_its_last_octet() -> None:
 #: What is wrong with a sentence, its octets; the offset and path told, and words.
 WRONG = [
     ("nothing", b"", 0, "start", "non-terminal"),
-    ("another start", b"!GPGLL*1D\r\n", 1, "start", "expected b'\\$', found b'!'"),
+    ("another start", b"!GPGLL*1D\r\n", 0, "start", "expected b'\\$', found b'!'"),
     ("cut off in its kind", b"$GPG", 4, "kind", "non-terminal"),
     ("cut off before its delimiter", b"$GPGLL,1", 8, "fields", r"no b'\*' before the end"),
     ("cut off at once", b"$GPGLL", 6, "fields", r"no b'\*' before the end"),
     ("without a delimiter", b"$GPGLL,1,1D\r\n", 13, "fields", r"no b'\*' before the end"),
-    ("longer than allowed", b"$GPGLL" + b"," * 75 + b"*1D\r\n", 6 + 75, "fields", r"more than 74 octets before b'\*'"),
-    ("endlessly long", b"$GPGLL" + b"," * 5000, 6 + 75, "fields", r"more than 74 octets before b'\*'"),
+    ("longer than allowed", b"$GPGLL" + b"," * 75 + b"*1D\r\n", 6 + 74, "fields", r"more than 74 octets before b'\*'"),
+    ("endlessly long", b"$GPGLL" + b"," * 5000, 6 + 74, "fields", "in a value that began at offset 6,"),
     ("cut off in its checksum", b"$GPGLL*1", 8, "checksum", "non-terminal"),
-    ("a delimiter in its checksum", b"$GPGLL**1D\r\n", 11, "end", r"expected b'\\r\\n', found b'D\\r'"),
+    ("a delimiter in its checksum", b"$GPGLL**1D\r\n", 9, "end", r"expected b'\\r\\n', found b'D\\r'"),
     ("half an end", b"$GPGLL*1D\r", 10, "end", "non-terminal"),
-    ("another end", b"$GPGLL*1D\n\r", 11, "end", r"expected b'\\r\\n', found b'\\n\\r'"),
+    ("another end", b"$GPGLL*1D\n\r", 9, "end", r"expected b'\\r\\n', found b'\\n\\r'"),
     ("more than a sentence", b"$GPGLL*1D\r\n$", 11, "", "1 octets more"),
 ]
 #: What is wrong with one of a stream: neither its end nor the beginning of the next.
@@ -191,7 +191,7 @@ def test_a_value_of_just_the_most_octets(most: int) -> None:
     message = Struct("Bounded", ["a" / until(b"\0\1", most=most), "z" / USINT])
     for value in (b"", b"x", b"\0" * most, b"\1" * most):
         check_wire(message, value + b"\0\1\7", message(a=value, z=7))
-    assert refused(message, b"x" * (most + 1) + b"\0\1\7").offset == most + 1
+    assert refused(message, b"x" * (most + 1) + b"\0\1\7").offset == most
     assert refused(message, b"\0" * (most + 2) + b"\1\7").path == "a"
     with pytest.raises(LocalProtocolError, match=f"at most {most} octets"):
         message(a=b"x" * (most + 1), z=7).produce()
@@ -204,7 +204,7 @@ def test_the_bound_unless_said_otherwise() -> None:
     assert message.parse(longest + b"\n") == message(a=longest)
     assert same(stepped(message, longest + b"\n"), message(a=longest))
     assert message(a=longest).produce() == longest + b"\n"
-    assert refused(message, longest + b"x\n").offset == UNTIL_OCTETS + 1
+    assert refused(message, longest + b"x\n").offset == UNTIL_OCTETS
     with pytest.raises(LocalProtocolError, match=f"at most {UNTIL_OCTETS} octets"):
         message(a=longest + b"x").produce()
 
@@ -336,7 +336,7 @@ def test_a_constant_behind_a_delimited_value_is_checked() -> None:
     message = Struct("Peeked", ["a" / until(b","), const(5, USINT)])
     outer = Struct("Outer", ["p" / peek({5: message}, likely=(5,))])
     check_wire(outer, b"\5,\5", outer(p=message(a=b"\5")))
-    assert refused(outer, b"\5,\6").offset == 3
+    assert refused(outer, b"\5,\6").offset == 2
 
 
 def test_a_prefix_stops_behind_the_delimiter() -> None:
@@ -363,7 +363,7 @@ def test_a_constant_of_octets_is_checked_and_supplied(value: bytes) -> None:
     assert message.magic == value
     other = value[:-1] + bytes([value[-1] ^ 0xFF])
     error = refused(message, other + wire[len(value) :])
-    assert (error.path, error.offset) == ("magic", len(value))
+    assert (error.path, error.offset) == ("magic", len(value) - 1)
     assert repr(value) in error.reason and repr(other) in error.reason
 
 
@@ -388,6 +388,7 @@ HOPELESS: dict[str, tuple[Callable[[], Any], str]] = {
     "an encoding no one knows": (lambda: until(",", "no-such"), "no-such"),
     "a constant without a scalar": (lambda: const(5), "name its scalar"),  # type: ignore[call-overload]
     "a constant of text": (lambda: const("$"), r"or give octets"),  # type: ignore[call-overload]
+    "a constant its scalar has not": (lambda: const(300, USINT), "give a value of that scalar"),
     "a constant of no octets": (lambda: const(b""), "or give octets"),
 }
 
