@@ -171,7 +171,7 @@ def test_notes() -> None:
     """Limits, repeats and the lack of greed stand beside a name."""
     inner = dfa("N", initial=state_drop("d", terminal=True), limit=".size", repeat=3, greedy=False)
     machine = dfa("M", initial=inner, limit=lambda **given: 65)
-    assert lines(machine)[:2] == ["( M ) limit <lambda>()", "> ( N ) limit .size, repeat 3, not greedy"]
+    assert lines(machine)[:2] == ["( M ) limit <lambda>", "> ( N ) limit .size, repeat 3, not greedy"]
     assert 'label="( N )\\nlimit .size, repeat 3, not greedy"' in machine.diagram("dot")
     assert lines(one(limit=65))[1] == "> ( S ) limit 65"
 
