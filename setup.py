@@ -76,6 +76,7 @@ setup(
             "enip_server = cpppo.server.enip.main:main",
             "enip_client = cpppo.server.enip.client.cli:main",
         ],
+        "pytest11": ["cpppo = cpppo.server.enip.pytest_plugin"],
     },
     zip_safe=False,
 )

@@ -25,8 +25,20 @@ log_cfg: dict[str, Any] = {
 }
 
 
-def start_logging(verbose: int) -> None:
-    """Log to standard error: warnings, and with each degree of ``verbose`` one level more."""
+def start_logging(verbose: int, handler: logging.Handler | None = None) -> None:
+    """Log warnings, and with each degree of ``verbose`` one level more: to ``handler``, if not to standard error.
+
+    What a program has set up itself stays as it is; ``handler`` is added to it.
+    """
     logging.addLevelName(NORMAL, "NORMAL")
     logging.addLevelName(DETAIL, "DETAIL")
-    logging.basicConfig(**{**log_cfg, "level": _LEVELS[min(verbose, len(_LEVELS) - 1)]})
+    fresh = not logging.root.handlers
+    if handler is not None:
+        handler.setFormatter(logging.Formatter(log_cfg["format"], log_cfg["datefmt"]))
+        logging.root.addHandler(handler)
+    if fresh:
+        level = _LEVELS[min(verbose, len(_LEVELS) - 1)]
+        if handler is None:
+            logging.basicConfig(**{**log_cfg, "level": level})
+        else:
+            logging.root.setLevel(level)

@@ -16,17 +16,20 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from cpppo.errors import UsageError
 from cpppo.logs import NORMAL, start_logging
-from cpppo.server.tcp import Connection, Server, Talks
+from cpppo.server.sentences import Sentences
+from cpppo.server.tcp import Connection, Server, Talks, format_address
 from cpppo.version import __version__
 
 __all__ = [
+    "Serves",
     "add_verbosity",
     "format_address",
     "parse_address",
+    "raise_descriptor_limit",
     "read_lines",
     "refused",
     "serve_command",
@@ -35,6 +38,10 @@ __all__ = [
 ]
 
 log = logging.getLogger("network")
+
+_STATUSES = """
+exit status: 0 ended in order, by Ctrl-C or SIGTERM; 2 wrong usage, or an address that cannot be had.
+"""
 
 
 def parse_address(text: str, default: tuple[str, int]) -> tuple[str, int]:
@@ -52,12 +59,6 @@ def parse_address(text: str, default: tuple[str, int]) -> tuple[str, int]:
     if not host.isascii():
         raise UsageError(f"address {text[:60]!r}: {host[:50]!r} is no host name or address")
     return host, int(digits)
-
-
-def format_address(address: tuple[str, int]) -> str:
-    """The text of (host, port) that ``parse_address`` reads."""
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def read_lines(given: Iterable[str], stream: TextIO) -> Iterator[str]:
@@ -82,7 +83,17 @@ def add_verbosity(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def serve_until_interrupted(server: Server, started: Callable[[], object], last: bool = False) -> None:
+class Serves(Protocol):
+    """What serves until it is stopped."""
+
+    def serve(self) -> None:
+        """Serve until ``stop``."""
+
+    def stop(self) -> None:
+        """End in order."""
+
+
+def serve_until_interrupted(server: Serves, started: Callable[[], object], last: bool = False) -> None:
     """Call ``started``, then serve until Ctrl-C or SIGTERM, and end in order, impatience notwithstanding.
 
     :param started: eg. tells the user; interrupting it is as interrupting the server.
@@ -109,12 +120,33 @@ def serve_until_interrupted(server: Server, started: Callable[[], object], last:
                 signal.signal(one, handler)
 
 
+def raise_descriptor_limit(wanted: int) -> int:
+    """Let this process open ``wanted`` descriptors, or as many as the system allows; how many these are, 0: unknown."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX system, and no such limit
+        return 0
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    bounds = [one for one in (wanted, hard) if one != resource.RLIM_INFINITY]
+    if soft == resource.RLIM_INFINITY or soft >= min(bounds):
+        return soft if soft != resource.RLIM_INFINITY else wanted
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(bounds), hard))
+    except (OSError, ValueError) as exc:
+        log.info("the limit of %d open descriptors cannot be raised to %d: %s", soft, min(bounds), exc)
+        return soft
+    return min(bounds)
+
+
 def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
 def serve_peers(address: tuple[str, int], talk: Callable[[str], Talks], name: str, log: logging.Logger) -> Server:
-    """A server that logs who comes and goes; ``talk`` makes the conversation with a peer out of its address."""
+    """A server that logs who comes and goes; ``talk`` makes the conversation with a peer out of its address.
+
+    Of one led by a machine (`Sentences`) it also logs if the peer was gone in mid-sentence.
+    """
 
     def begun(sock: socket.socket) -> Talks:
         peer = format_address(sock.getpeername()[:2])
@@ -122,7 +154,9 @@ def serve_peers(address: tuple[str, int], talk: Callable[[str], Talks], name: st
         return talk(peer)
 
     def ended(connection: Connection, left: int) -> None:
-        log.log(NORMAL, "%s: gone (%d connections remain)", format_address(connection.peer[:2]), left)
+        whole = not isinstance(connection.talk, Sentences) or connection.talk.end()
+        how = "gone" if whole else "gone in mid-sentence, which is not answered"
+        log.log(NORMAL, "%s: %s (%d connections remain)", format_address(connection.peer[:2]), how, left)
 
     return Server(address, begun, ended, name=name)
 
@@ -145,7 +179,7 @@ def serve_command(
     parser = argparse.ArgumentParser(
         prog=program,
         description=description,
-        epilog=examples,
+        epilog=examples + _STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

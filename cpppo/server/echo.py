@@ -30,10 +30,13 @@ MAXIMUM_LINE = 65536
 
 _PROGRAM = "python -m cpppo.server.echo"
 
-_DESCRIPTION = """\
+_DESCRIPTION = f"""\
 Give back every line that is received, as soon as its end (\\n) has arrived; what comes
 before is kept until then. A worked example: the lines are found by a machine of three
 states, one run of it for each client, which waits in mid-line for the next octets.
+
+limits: a line has {MAXIMUM_LINE} octets at most, its end included; who sends a longer one gets
+  what came before it, and the end of the connection.
 """
 
 _EXAMPLES = f"""\
@@ -65,10 +68,12 @@ _whole = state("whole", terminal=True)
 
 def _line_after_line() -> dfa:
     """A machine of any number of lines, which passes by `_whole` after each."""
+    begin = state("begin", terminal=True)
     line = line_machine()
+    for each in (begin, _whole):
+        each[True] = line
     line[None] = _whole
-    _whole[None] = line
-    return dfa("lines", initial=line)
+    return dfa("lines", initial=begin)
 
 
 _LINES = _line_after_line()

@@ -48,6 +48,21 @@ class Sentences:
             answers.append(self.refuse(self._data, exc))
         return b"".join(answers)
 
+    def next_octet(self) -> int | None:
+        """The first octet that was not taken; None if there is none."""
+        octet: int | None = self._source.peek()
+        return octet
+
+    def end(self) -> bool:
+        """No more octets come; whether that is in order, and not in the midst of a sentence."""
+        self.closed = True
+        try:
+            for _ in self._run:  # going on without more tells it so
+                pass
+        except (NonTerminal, ProtocolError):
+            return False
+        return True
+
     def answer(self, data: dotdict) -> bytes:
         """The answer to the sentence in ``data``, which it empties for the next; or a ProtocolError raised."""
         raise NotImplementedError(f"{type(self).__name__} must define answer(data)")

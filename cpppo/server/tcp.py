@@ -1,8 +1,8 @@
 """A threaded TCP server: one thread a connection; no protocol.
 
 Owns: listening, accepting, the thread and socket of each connection, and ending them all, also upon Ctrl-C.
-Rule: what is read goes to a protocol object and what that returns is sent, in one piece; nothing polls.
-Must not know what the octets mean.
+Rule: what is read goes to a protocol object and what that returns is sent, in one piece (one by one where they are
+delayed); a connection waits in the kernel and polls nothing.  Must not know what the octets mean.
 """
 
 from __future__ import annotations
@@ -16,26 +16,38 @@ import struct
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
-__all__ = ["MAXIMUM_CONNECTIONS", "Connection", "Server", "Talks"]
+from cpppo.server.delay import Delay
+
+__all__ = ["MAXIMUM_CONNECTIONS", "Connection", "Server", "Talks", "format_address"]
 
 log = logging.getLogger("network")
 
 #: Octets read at once, and connections that may wait to be accepted.
-_READ, _BACKLOG = 65536, 128
+_READ, _BACKLOG = 65536, 1024
 #: Seconds that a peer may still send after we have ended its connection, and that it may take to read what we send.
 _DRAIN_S, _SEND_S = 0.5, 30
 #: Connections there can be at once, each with a thread; those beyond are closed at once.
 MAXIMUM_CONNECTIONS = 2500
 #: Seconds that accepting pauses when the process has no descriptors or threads left.
 _PAUSE_S = 0.1
+#: Seconds in which a shortage is told once, however often it comes and goes.
+_TELL_S = 60.0
+#: Seconds that waiting for a connection takes at least.
+_LEAST_S = 0.001
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
+def format_address(address: tuple[str, int]) -> str:
+    """(host, port) as text, an IPv6 host in brackets."""
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Talks(Protocol):
-    """What a connection talks to."""
+    """What a connection talks to.  It may also have ``answers(data)``, which gives the same octets reply by reply."""
 
     closed: bool
 
@@ -44,35 +56,58 @@ class Talks(Protocol):
 
 
 class Connection:
-    """A client's connection, served by its own thread."""
+    """A client's connection, served by its own thread.
+
+    ``began``: when, by the monotonic clock; ``busy``: it is answering; ``seen`` and ``since`` are for whoever looks
+    after idle connections.
+    """
 
     def __init__(self, server: Server, sock: socket.socket, talk: Talks) -> None:
         self.server, self.sock, self.talk = server, sock, talk
         self.peer = sock.getpeername()
+        self.busy = False
+        self.began = self.since = time.monotonic()
+        self.seen = 0
         self.thread = threading.Thread(target=self._serve, name=f"{server.name}_{self.peer[1]}", daemon=True)
 
     def _serve(self) -> None:
-        sock, talk = self.sock, self.talk
-        recv, send, receive = sock.recv, sock.sendall, talk.receive
         try:
-            while not talk.closed:
-                data = recv(_READ)
-                if not data:
-                    break
+            self.server.run(self._converse)
+            if self.talk.closed:
+                self._drain()
+        except OSError as exc:
+            log.info("%s: connection lost: %s", format_address(self.peer[:2]), exc)
+        except Exception:  # a bug of ours: this client is lost, no other one
+            log.exception("%s: session ended by an error", format_address(self.peer[:2]))
+        finally:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+            self.sock.close()
+            self.server.forget(self)
+
+    def _converse(self) -> None:
+        sock, talk, delay = self.sock, self.talk, self.server.delay
+        recv, send, receive = sock.recv, sock.sendall, talk.receive
+        while not talk.closed:
+            data = recv(_READ)
+            if not data:
+                break
+            self.busy = True
+            if delay.value:
+                self._one_by_one(data)
+            else:
                 reply = receive(data)
                 if reply:
                     send(reply)
-            if talk.closed:
-                self._drain()
-        except OSError as exc:
-            log.info("%s: connection lost: %s", self.peer[0], exc)
-        except Exception:  # a bug of ours: this client is lost, no other one
-            log.exception("%s: session ended by an error", self.peer[0])
-        finally:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
-            self.server.forget(self)
+            self.busy = False
+
+    def _one_by_one(self, data: bytes) -> None:
+        """Each response after the delay; once the server stops, at once."""
+        answers = getattr(self.talk, "answers", None)
+        for reply in [self.talk.receive(data)] if answers is None else answers(data):
+            if reply:
+                self.server.pause(self.server.delay.value)
+                self.sock.sendall(reply)
 
     def _drain(self) -> None:
         """Say that nothing more comes, and read what the peer still sends: closing at once may lose the last reply."""
@@ -99,7 +134,9 @@ class Server:
 
     ``talk(sock)`` makes the protocol object of a new connection; ``ended(connection, left)`` is told when one is over
     and how many are left; ``most`` connections are served at once.  The thread of a connection is called ``name``,
-    an underscore, and the port of its peer.  OSError if the address cannot be had.
+    an underscore, and the port of its peer; ``run(converse)`` calls what is given to it there.  ``delay`` is waited
+    for before each response.  ``tick()`` is called between accepting connections, and says in how many seconds again.
+    OSError if the address cannot be had.
     """
 
     def __init__(
@@ -109,14 +146,22 @@ class Server:
         ended: Callable[[Connection, int], None] | None = None,
         most: int = MAXIMUM_CONNECTIONS,
         name: str = "tcp",
+        delay: Delay | None = None,
+        tick: Callable[[], float] | None = None,
+        run: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         self.name = name
+        self.delay = Delay() if delay is None else delay
+        self.run = run if run is not None else lambda converse: converse()
         self._talk = talk
         self._most = most
-        self._crowded = False
+        self._tick = tick
+        self._told: dict[str, float] = {}
         self._ended = ended
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
+        #: Those over, of which ``ended`` is just being told.
+        self._leaving: set[Connection] = set()
         self._stopping = threading.Event()
         host, port = address
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -136,22 +181,37 @@ class Server:
 
     def serve(self) -> None:
         """Accept connections until ``stop``."""
-        exhausted = False
+        due = time.monotonic()
         while not self._stopping.is_set():
+            if self._tick is not None and time.monotonic() >= due:
+                due = time.monotonic() + self._tick()
             try:
+                if self._tick is not None:
+                    self._listener.settimeout(max(due - time.monotonic(), _LEAST_S))
                 sock, _ = self._listener.accept()
+            except TimeoutError:
+                continue
             except OSError as exc:
                 if self._stopping.is_set():
                     return
-                if exc.errno not in _EXHAUSTED:
+                if exc.errno in _EXHAUSTED:
+                    self._tell("no descriptors left for more connections (%s); those there are go on", exc)
+                else:
                     log.info("a connection was lost while it was accepted: %s", exc)
-                elif not exhausted:
-                    log.warning("no descriptors left for more connections (%s); those there are go on", exc)
-                exhausted = exc.errno in _EXHAUSTED
-                self._stopping.wait(_PAUSE_S)
+                self.pause(_PAUSE_S)
                 continue
-            exhausted = False
             self._start(sock)
+
+    def pause(self, seconds: float) -> None:
+        """Wait that long, but not beyond `stop`."""
+        self._stopping.wait(seconds)
+
+    def _tell(self, text: str, *args: Any) -> None:
+        """Warn of a shortage, once in a while."""
+        now = time.monotonic()
+        if now - self._told.get(text, -_TELL_S) >= _TELL_S:
+            self._told[text] = now
+            log.warning(text, *args)
 
     def _start(self, sock: socket.socket) -> None:
         try:
@@ -166,16 +226,15 @@ class Server:
             return
         with self._lock:  # from here on stop() knows of it; after stop() there are no new ones
             crowded = len(self._connections) >= self._most
-            if crowded and not self._crowded:
-                log.warning("%d connections are as many as there can be; more are closed at once", self._most)
-            self._crowded = crowded
+            if crowded:
+                self._tell("%d connections are as many as there can be; more are closed at once", self._most)
             refused = crowded or self._stopping.is_set()
             if not refused:
                 try:
                     connection.thread.start()
                     self._connections.add(connection)
                 except RuntimeError as exc:
-                    log.warning("no thread left for another connection (%s); those there are go on", exc)
+                    self._tell("no thread left for another connection (%s); those there are go on", exc)
                     refused = True
         if refused:
             sock.close()
@@ -184,9 +243,14 @@ class Server:
         """A connection has ended."""
         with self._lock:
             self._connections.discard(connection)
+            self._leaving.add(connection)
             left = len(self._connections)
-        if self._ended is not None:
-            self._ended(connection, left)
+        try:
+            if self._ended is not None:
+                self._ended(connection, left)
+        finally:
+            with self._lock:
+                self._leaving.discard(connection)
 
     def connections(self) -> list[Connection]:
         """The connections there are."""
@@ -201,7 +265,8 @@ class Server:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        left = self.connections()
+        with self._lock:
+            left = [*self._connections, *self._leaving]
         for one in left:
             one.stop_reading()
         deadline = time.monotonic() + timeout_s

@@ -19,7 +19,14 @@ from cpppo.errors import GrammarError, NonTerminal, ProtocolError, RemoteProtoco
 from cpppo.server.command import serve_command, serve_peers
 from cpppo.server.sentences import Sentences
 from cpppo.server.tcp import Server
-from cpppo.server.tnetstrings import MAXIMUM_SIZE_DIGITS, TYPES, MalformedTnetstring, interpret
+from cpppo.server.tnetstrings import (
+    MAXIMUM_DEPTH,
+    MAXIMUM_DIGITS,
+    MAXIMUM_SIZE_DIGITS,
+    TYPES,
+    MalformedTnetstring,
+    interpret,
+)
 
 __all__ = ["ADDRESS", "MAXIMUM_SIZE", "Tnets", "data_parser", "main", "serve", "tnet_machine"]
 
@@ -33,15 +40,19 @@ MAXIMUM_SIZE = 65536
 
 _PROGRAM = "python -m cpppo.server.tnet"
 
-_DESCRIPTION = """\
+_DESCRIPTION = f"""\
 Answer each tnetstring, as soon as it is complete, with its value in JSON and an empty
-line; what is no tnetstring, with {"error": "what is wrong"} and the end of the connection.
+line; what is no tnetstring, with {{"error": "what is wrong"}} and the end of the connection.
 
   5:hello,   5:hello$     octets, text    "hello"
   3:123#     4:1.50^      numbers         123    1.5
   4:true!    0:~          and the like    true   null
   8:1:1#1:2#]             a list          [1, 2]
-  8:1:a,1:1#}             a dict          {"a": 1}
+  8:1:a,1:1#}}             a dict          {{"a": 1}}
+  1:t?       1:f?         in brief        true   false
+
+limits: a size has {MAXIMUM_SIZE_DIGITS} digits at most, a payload {MAXIMUM_SIZE} octets, a number {MAXIMUM_DIGITS};
+  lists and dicts are nested {MAXIMUM_DEPTH} deep at most.
 
 A worked example: the size that a machine reads is the limit of the machine that follows.
 """
@@ -136,7 +147,7 @@ class Tnets(Sentences):
 
     def refuse(self, data: dotdict, exc: NonTerminal | ProtocolError) -> bytes:
         if isinstance(exc, NonTerminal):
-            wrong = _expected(data, exc)
+            wrong = _expected(data, exc, self.next_octet())
         elif isinstance(exc, MalformedTnetstring):
             wrong = f"in a payload of {data['tnet.size']} octets: {exc}"
         else:
@@ -145,11 +156,13 @@ class Tnets(Sentences):
         return _json({"error": wrong})
 
 
-def _expected(data: dotdict, exc: NonTerminal) -> str:
-    """What is wrong with octets that are no tnetstring, by what was understood of it."""
+def _expected(data: dotdict, exc: NonTerminal, octet: int | None) -> str:
+    """What is wrong with octets that are no tnetstring, by what was understood of it, and the octet that came then."""
     size = data.get("tnet.size")
     if not isinstance(size, int):
         what = f"a tnetstring begins with its size, 1 to {MAXIMUM_SIZE_DIGITS} decimal digits"
+    elif "tnet.data" not in data and octet is not None and octet in b"0123456789":
+        what = f"a size has {MAXIMUM_SIZE_DIGITS} digits at most"
     elif size > MAXIMUM_SIZE:
         what = f"the size {size} is more than {MAXIMUM_SIZE}, which is the most here"
     elif "tnet.data" not in data:

@@ -48,6 +48,7 @@ TYPES = b"~!#^,$]}?"
 _NULL, _BOOL, _INT, _FLOAT, _BYTES, _TEXT, _LIST, _DICT, _BRIEF = TYPES
 
 _WORDS = {_BOOL: {b"true": True, b"false": False}, _BRIEF: {b"t": True, b"f": False}}
+_SIZE = re.compile(rb"[0-9]+")
 _INTEGER = re.compile(rb"[+-]?[0-9]+")
 _REAL = re.compile(rb"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|inf|nan)")
 
@@ -158,11 +159,19 @@ def interpret(payload: bytes, kind: int, encoding: str = "utf-8") -> Any:
 
 def _parse(octets: bytes, at: int, end: int, encoding: str, depth: int) -> tuple[Any, int]:
     """The value of the tnetstring that begins at ``at`` and ends before ``end``, and where it ends."""
-    colon = octets.find(b":", at, min(end, at + MAXIMUM_SIZE_DIGITS + 1))
-    digits = octets[at : colon if colon >= 0 else min(end, at + MAXIMUM_SIZE_DIGITS + 1)]
-    if colon < 0 or not digits.isdigit():
+    found = _SIZE.match(octets, at, end)
+    colon = at if found is None else found.end()
+    digits = octets[at : min(colon, at + _SHOWN)]
+    if colon - at > MAXIMUM_SIZE_DIGITS:
         raise MalformedTnetstring(
-            f"Not a size of 1 to {MAXIMUM_SIZE_DIGITS} digits and a ':': {digits!r}, at offset {at}", at
+            f"A size of {colon - at} digits, of which {MAXIMUM_SIZE_DIGITS} are the most: "
+            f"{digits!r}{'...' * (colon - at > _SHOWN)}, at offset {at}",
+            at,
+        )
+    if not digits or not octets.startswith(b":", colon, end):
+        shown = octets[at : min(end, at + MAXIMUM_SIZE_DIGITS + 1)]
+        raise MalformedTnetstring(
+            f"Not a size of 1 to {MAXIMUM_SIZE_DIGITS} digits and a ':': {shown!r}, at offset {at}", at
         )
     begin = colon + 1
     stop = begin + int(digits)
@@ -191,7 +200,7 @@ def _value(octets: bytes, begin: int, end: int, kind: int, encoding: str, depth:
     if kind in _WORDS:
         words = _WORDS[kind]
         if payload not in words:
-            raise _bad(payload, begin, "a bool, which is " + " or ".join(word.decode() for word in words))
+            raise _bad(payload, begin, _words_of(kind, payload))
         return words[payload]
     if kind == _INT:
         if len(payload) > MAXIMUM_DIGITS or not _INTEGER.fullmatch(payload):
@@ -204,6 +213,13 @@ def _value(octets: bytes, begin: int, end: int, kind: int, encoding: str, depth:
     raise MalformedTnetstring(
         f"Invalid payload type: {bytes((kind,))!r}, not one of {TYPES.decode()}, at offset {end}", end
     )
+
+
+def _words_of(kind: int, payload: bytes) -> str:
+    """What a bool of one type is, and which type the payload is of, if it is one of the other."""
+    what = f"a bool of type '{kind:c}', which is {' or '.join(word.decode() for word in _WORDS[kind])}"
+    others = [f"; write type '{other:c}' for that" for other, words in _WORDS.items() if payload in words]
+    return what + "".join(others)
 
 
 def _nested(octets: bytes, begin: int, end: int, kind: int, encoding: str, depth: int) -> Any:

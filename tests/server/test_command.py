@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
 from cpppo.errors import UsageError
-from cpppo.server.command import format_address, parse_address, serve_until_interrupted
+from cpppo.server.command import (
+    format_address,
+    parse_address,
+    raise_descriptor_limit,
+    refused,
+    serve_until_interrupted,
+)
 from cpppo.server.tcp import Server
 from tests.server.test_tcp import TIMEOUT_S, Echo, connect, say
 
@@ -128,3 +136,73 @@ def test_started_fails(handlers: list[object]) -> None:
         serve_until_interrupted(server, started)
     assert [signal.getsignal(each) for each in SIGNALS] == handlers
     Server(server.address, lambda sock: Echo()).stop()
+
+
+# -- descriptors
+
+
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The limits of descriptors, (soft, hard); the last is in force."""
+    resource = pytest.importorskip("resource", reason="this system has no limit of descriptors")
+    kept = [(256, 4096)]
+    monkeypatch.setattr(resource, "getrlimit", lambda what: kept[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda what, limit: kept.append(limit))
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("before", "wanted", "got", "after"),
+    [
+        ((256, 4096), 1000, 1000, (1000, 4096)),
+        ((256, 4096), 5000, 4096, (4096, 4096)),
+        ((256, -1), 5000, 5000, (5000, -1)),
+        ((1024, 4096), 1000, 1024, (1024, 4096)),
+        ((4096, 4096), 5000, 4096, (4096, 4096)),
+        ((-1, -1), 5000, 5000, (-1, -1)),
+    ],
+)
+def test_descriptor_limit(
+    before: tuple[int, int], wanted: int, got: int, after: tuple[int, int], limits: list[tuple[int, int]]
+) -> None:
+    """It is raised to what is wanted, as far as that is allowed, and never lowered."""
+    limits.append(before)
+    assert raise_descriptor_limit(wanted) == got
+    assert limits[-1] == after
+
+
+def test_descriptor_limit_that_stays(limits: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that refuses it all the same leaves the limit as it was."""
+    import resource
+
+    def refuse(what: int, limit: tuple[int, int]) -> None:
+        raise ValueError("not allowed")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    assert raise_descriptor_limit(1000) == 256
+
+
+def test_descriptor_limit_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that has no such limit needs nothing."""
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert raise_descriptor_limit(1000) == 0
+
+
+# -- addresses that cannot be had
+
+
+@pytest.mark.parametrize(
+    ("code", "address", "says"),
+    [
+        (errno.EADDRINUSE, ("127.0.0.1", 5), ["127.0.0.1:5", "another server", "--address :0"]),
+        (errno.EACCES, ("", 502), [":502", "special rights", "--address :44818"]),
+        (errno.EPERM, ("::1", 502), ["[::1]:502", "special rights"]),
+        (errno.EACCES, ("", 5020), ["interface of this machine"]),
+        (errno.EADDRNOTAVAIL, ("10.9.9.9", 5), ["10.9.9.9:5", "interface of this machine", "localhost:44818"]),
+    ],
+)
+def test_refused(code: int, address: tuple[str, int], says: list[str]) -> None:
+    """One line: where, why, and what to do instead."""
+    line = refused(OSError(code, "why"), address, 44818)
+    assert "\n" not in line and "why" in line
+    assert all(one in line for one in says), line

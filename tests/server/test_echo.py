@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cpppo.logs import NORMAL
 from cpppo.server import echo
 from cpppo.server.echo import MAXIMUM_LINE, Lines
 from cpppo.server.tcp import Server
@@ -103,6 +104,22 @@ def test_longest_line(caplog: pytest.LogCaptureFixture) -> None:
     assert "10.0.0.1:2" in record.getMessage() and str(MAXIMUM_LINE) in record.getMessage()
 
 
+@pytest.mark.parametrize(("octets", "whole"), [(b"", True), (b"a\n", True), (b"a", False), (b"a\nb", False)])
+def test_end(octets: bytes, whole: bool) -> None:
+    """When no more comes, it tells whether that is in order; nothing is answered afterwards."""
+    lines = Lines()
+    assert lines.receive(octets) == complete(octets)
+    assert lines.end() is whole
+    assert lines.closed and lines.receive(b"\n") == b""
+
+
+def test_end_after_refusal() -> None:
+    """Of a conversation that was refused, the end is in order."""
+    lines = Lines()
+    lines.receive(bytes(MAXIMUM_LINE) + b"\n")
+    assert lines.closed and lines.end()
+
+
 def test_what_is_kept() -> None:
     """A client that has sent many lines is kept no more of than one that has sent one."""
     lines = Lines()
@@ -160,6 +177,16 @@ def test_over_loopback(caplog: pytest.LogCaptureFixture) -> None:
             )
     told = [record.getMessage() for record in caplog.records if f":{port}" in record.getMessage()]
     assert len(told) == 2 and "connected" in told[0] and "gone" in told[1]
+
+
+def test_gone_in_mid_line(caplog: pytest.LogCaptureFixture) -> None:
+    """A client that is gone in mid-line is logged as such."""
+    caplog.set_level(NORMAL, "echo.srv")
+    with serving(echo.serve) as server, socket.create_connection(server.address) as sock:
+        assert say(sock, [b"one\ntwo"], 4) == b"one\n"
+    connected, gone = caplog.records
+    assert "connected" in connected.getMessage() and "gone in mid-sentence" in gone.getMessage()
+    assert gone.levelno == NORMAL
 
 
 def test_a_line_too_long_over_loopback() -> None:
@@ -220,7 +247,14 @@ def test_help() -> None:
     helped = run_module("cpppo.server.echo", "--help")
     assert helped.returncode == 0 and helped.stderr == ""
     told = " ".join(helped.stdout.split())
-    for words in ("line", "default localhost:8007", "--address localhost:0", "nc localhost 8007"):
+    for words in (
+        "line",
+        "default localhost:8007",
+        "--address localhost:0",
+        "nc localhost 8007",
+        "exit status: 0 ",
+        str(MAXIMUM_LINE),
+    ):
         assert words in told
 
 

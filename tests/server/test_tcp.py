@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 
-from cpppo.server.tcp import Server
+from cpppo.server import tcp
+from cpppo.server.delay import Delay
+from cpppo.server.tcp import Server, format_address
+from tests.tools import python_environment
 
 TIMEOUT_S = 10.0
 
@@ -42,9 +49,9 @@ class Broken(Echo):
 
 
 @contextmanager
-def serving(talk: Callable[[socket.socket], Echo] = lambda sock: Echo()) -> Iterator[Server]:
+def serving(talk: Callable[[socket.socket], Echo] = lambda sock: Echo(), **settings: Any) -> Iterator[Server]:
     """A server that accepts in a thread of its own; everything has ended after the block."""
-    server = Server(("127.0.0.1", 0), talk)
+    server = Server(("127.0.0.1", 0), talk, **settings)
     thread = threading.Thread(target=server.serve, name="accepts")
     thread.start()
     try:
@@ -416,3 +423,248 @@ def test_names_of_threads(given: dict[str, str], name: str) -> None:
         assert [one.name for one in threads_of(server)] == [f"{name}_{sock.getsockname()[1]}"]
     server.stop()
     thread.join(TIMEOUT_S)
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_SNDTIMEO"), reason="this system bounds no sending")
+def test_a_client_that_never_reads_is_left(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A client that takes nothing of its answer for so long is left, and its thread ends."""
+    monkeypatch.setattr(tcp, "_SEND_S", 1)
+    with caplog.at_level("INFO"), serving(lambda sock: Flood()) as server, connect(server) as one:
+        one.sendall(b"x")
+        assert one.recv(1)
+        (thread,) = threads_of(server)
+        thread.join(TIMEOUT_S)
+        assert not thread.is_alive() and server.connections() == []
+    assert "connection lost" in caplog.text
+
+
+def test_time_to_read() -> None:
+    """Half a minute is what a client may take."""
+    assert tcp._SEND_S == 30
+
+
+# -- ticks, delays, and whoever runs a conversation
+
+
+def test_ticks_come_as_often_as_they_say() -> None:
+    """tick() is called at the start, and again after as many seconds as it said, clients or no clients."""
+    times: list[float] = []
+    enough = threading.Event()
+
+    def tick() -> float:
+        times.append(time.monotonic())
+        if len(times) == 4:
+            enough.set()
+        return 0.05
+
+    with serving(tick=tick) as server:
+        while not enough.is_set():
+            with connect(server) as sock:
+                assert say(sock, b"one") == b"one"
+    assert all(later - earlier >= 0.05 for earlier, later in zip(times, times[1:], strict=False))
+
+
+def test_connections_wait_in_the_kernel() -> None:
+    """Though accepting wakes up for ticks, a connection's socket has no time-out of its own."""
+    with serving(tick=lambda: 0.01) as server, connect(server) as sock:
+        say(sock, b"one")
+        assert [one.sock.gettimeout() for one in server.connections()] == [None]
+
+
+def test_tick_that_stops_the_server() -> None:
+    """A tick may stop the server whose serve() calls it."""
+    servers: list[Server] = []
+
+    def tick() -> float:
+        servers[0].stop()
+        return 0.0
+
+    servers.append(Server(("127.0.0.1", 0), lambda sock: Echo(), tick=tick))
+    servers[0].serve()
+    with pytest.raises(ConnectionRefusedError):
+        connect(servers[0])
+
+
+def test_tick_that_fails() -> None:
+    """What a tick raises comes out of serve(), be it an OSError or not."""
+
+    def tick() -> float:
+        raise OSError("no more")
+
+    server = Server(("127.0.0.1", 0), lambda sock: Echo(), tick=tick)
+    with pytest.raises(OSError, match="no more"):
+        server.serve()
+    server.stop()
+
+
+def test_delay() -> None:
+    """A response comes after the delay; another connection is not held up by it."""
+    with serving(delay=Delay(0.5)) as server, connect(server) as one, connect(server) as two:
+        began = time.monotonic()
+        one.sendall(b"one")
+        two.sendall(b"two")
+        assert one.recv(3) == b"one" and two.recv(3) == b"two"
+        assert 0.5 <= time.monotonic() - began < 1.0
+
+
+def test_delay_of_each_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What answers one by one is delayed one by one; what is empty is not."""
+
+    class Letters(Echo):
+        def answers(self, data: bytes) -> Iterator[bytes]:
+            for octet in data:
+                yield bytes([octet])
+                yield b""
+
+    pauses: list[float] = []
+    with serving(lambda sock: Letters(), delay=Delay(7.0)) as server, connect(server) as sock:
+        monkeypatch.setattr(server, "pause", pauses.append)
+        assert say(sock, b"abc") == b"abc"
+    assert pauses == [7.0] * 3
+
+
+def test_stop_cuts_delays_short() -> None:
+    """What was accepted is answered by stop(), but not as late as it would have been."""
+    with serving(delay=Delay(3600.0)) as server, connect(server) as sock:
+        sock.sendall(b"one")
+        (here,) = _connections(server)
+        while not here.busy:
+            assert here.thread.is_alive()
+        server.stop()
+        assert sock.recv(3) == b"one"
+        assert at_end(sock)
+
+
+def _connections(server: Server) -> list[tcp.Connection]:
+    """Its connections, once it has any."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while not (there := server.connections()) and time.monotonic() < deadline:
+        pass
+    return there
+
+
+def test_run() -> None:
+    """The conversation is led by what is given for it, in the thread of the connection."""
+    threads: list[threading.Thread] = []
+
+    def run(converse: Callable[[], None]) -> None:
+        threads.append(threading.current_thread())
+        converse()
+
+    with serving(run=run) as server, connect(server) as sock:
+        assert say(sock, b"one") == b"one"
+        assert threads == threads_of(server)
+
+
+def test_stop_waits_until_the_end_was_told() -> None:
+    """stop() returns after ``ended`` has, of clients that were gone before, too."""
+    telling, go, told = threading.Event(), threading.Event(), threading.Event()
+
+    def ended(connection: tcp.Connection, left: int) -> None:
+        telling.set()
+        assert go.wait(TIMEOUT_S)
+        told.set()
+
+    with serving(ended=ended) as server:
+        connect(server).close()
+        assert telling.wait(TIMEOUT_S)
+        assert server.connections() == []
+        stopper = threading.Thread(target=server.stop, args=(TIMEOUT_S,))
+        stopper.start()
+        go.set()
+        stopper.join(TIMEOUT_S)
+        assert told.is_set() and not stopper.is_alive()
+
+
+# -- shortages
+
+
+EXHAUSTED = """
+import logging, os, resource, socket, sys, threading
+from cpppo.server.tcp import Server
+from tests.server.test_tcp import TIMEOUT_S, Echo, connect, say
+
+told = threading.Event()
+logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+logging.getLogger("network").addFilter(lambda record: told.set() or True)
+server = Server(("127.0.0.1", 0), lambda sock: Echo())
+threading.Thread(target=server.serve).start()
+first = connect(server)
+assert say(first, b"one") == b"one"
+clients = [socket.socket() for _ in range(20)]
+highest = max(one.fileno() for one in clients)
+spare = []
+while not spare or spare[-1] < highest:
+    spare.append(os.dup(0))
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (spare[-1] + 1, hard))
+for one in clients:
+    one.settimeout(TIMEOUT_S)
+    one.connect(server.address)
+assert told.wait(TIMEOUT_S)
+assert say(first, b"two") == b"two"
+for one in clients[:10]:  # what becomes free is taken by those who wait
+    one.close()
+for one in clients[10:]:
+    assert say(one, b"three") == b"three"
+server.stop()
+"""
+
+
+def test_no_descriptors_left() -> None:
+    """Without descriptors accepting pauses, with one line in the log; those there are go on, and it recovers."""
+    pytest.importorskip("resource", reason="this system has no limit of descriptors")
+    done = subprocess.run(
+        [sys.executable, "-c", EXHAUSTED], capture_output=True, text=True, timeout=30, env=python_environment()
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    (line,) = done.stdout.splitlines()
+    assert "no descriptors left" in line
+
+
+def test_shortage_that_comes_and_goes(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shortage that comes and goes is told once in a while, not each time."""
+    monkeypatch.setattr(tcp, "_PAUSE_S", 0.001)
+    server = Server(("127.0.0.1", 0), lambda sock: Echo())
+    real, turns = server._listener, iter(range(20))
+
+    class Short:
+        def accept(self) -> tuple[socket.socket, object]:
+            if next(turns, None) is None:
+                return real.accept()
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+    monkeypatch.setattr(server, "_listener", Short())
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    with connect(server) as sock:
+        assert say(sock, b"one") == b"one"
+    server.stop()
+    thread.join(TIMEOUT_S)
+    assert caplog.text.count("no descriptors left") == 1
+
+
+def test_no_thread_left(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no thread can be started the client is closed, with one line in the log; later ones are served."""
+    with serving() as server:
+        with monkeypatch.context() as patched:
+
+            def start(thread: threading.Thread) -> None:
+                raise RuntimeError("can't start new thread")
+
+            patched.setattr(threading.Thread, "start", start)
+            for _ in range(3):
+                with connect(server) as sock:
+                    assert at_end(sock)
+        with connect(server) as sock:
+            assert say(sock, b"one") == b"one"
+    assert caplog.text.count("no thread left") == 1
+
+
+@pytest.mark.parametrize(("address", "text"), [(("10.0.0.1", 5), "10.0.0.1:5"), (("::1", 5), "[::1]:5")])
+def test_addresses_as_text(address: tuple[str, int], text: str) -> None:
+    """An IPv6 host stands in brackets."""
+    assert format_address(address) == text

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 import cpppo
 from cpppo.errors import GrammarError, NonTerminal
+from cpppo.logs import NORMAL
 from cpppo.server import tnet
 from cpppo.server.tnet import MAXIMUM_SIZE, Tnets, data_parser, tnet_machine
-from cpppo.server.tnetstrings import MAXIMUM_SIZE_DIGITS, MalformedTnetstring, dump
+from cpppo.server.tnetstrings import MAXIMUM_SIZE_DIGITS, TYPES, MalformedTnetstring, dump
 from tests.server.test_echo import chunkings, say, serving
 from tests.tools import Server as Process
 from tests.tools import run_module
@@ -195,6 +196,12 @@ WRONG = [
     (b"-1:a,", "begins with its size"),
     (b"1:1# 1:1#", "begins with its size, 1 to 9 decimal digits; not so at offset 4"),
     (b"5x", "after the size comes a ':'; not so at offset 1"),
+    (b"1234567890:", "a size has 9 digits at most; not so at offset 9"),
+    (b"0000000001:", "a size has 9 digits at most; not so at offset 9"),
+    (b"99999x", "the size 99999 is more than 65536, which is the most here; not so at offset 5"),
+    (b"13:0000000001:a,]", "A size of 10 digits, of which 9 are the most"),
+    (b"4:true?", "which is t or f; write type '!' for that: b'true'"),
+    (b"1:t!", "which is true or false; write type '?' for that: b't'"),
     (b"1\n", "after the size comes a ':'"),
     (b"2:ab;", "after 2 octets comes the type, one of ~!#^,$]}?; not so at offset 4"),
     (b"0:\n", "after 0 octets comes the type"),
@@ -254,6 +261,19 @@ def test_over_loopback() -> None:
             assert f"tnet_{one.getsockname()[1]}" in [each.thread.name for each in server.connections()]
 
 
+def test_gone_in_mid_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    """A client that is gone in the midst of a tnetstring is logged as such; one that is gone after one is not."""
+    caplog.set_level(NORMAL, "tnet.srv")
+    with serving(tnet.serve) as server:
+        for octets in (b"1:1#\n", b"1:1#5:hel", b"1:1#1"):
+            with socket.create_connection(server.address) as sock:
+                assert say(sock, [octets], 3) == b"1\n\n"
+    assert sorted(record.getMessage().partition(": ")[2].partition(" (")[0] for record in caplog.records) == sorted(
+        ["connected"] * 3 + ["gone"] + ["gone in mid-sentence, which is not answered"] * 2
+    )
+    assert {record.levelno for record in caplog.records} == {NORMAL}
+
+
 def test_command() -> None:
     """`python -m cpppo.server.tnet` says where it listens and how to try it, which works; Ctrl-C ends it with 0."""
     with Process("--address", "localhost:0", command=COMMAND) as server:
@@ -283,9 +303,11 @@ def test_help() -> None:
     """--help tells the default address, and what it answers, in examples that are true."""
     helped = run_module("cpppo.server.tnet", "--help")
     assert helped.returncode == 0 and helped.stderr == ""
+    for words in ("exit status: 0 ", "; 2 wrong usage", f"payload {MAXIMUM_SIZE} octets", *map(chr, TYPES)):
+        assert words in helped.stdout
     assert "default localhost:8008" in " ".join(helped.stdout.split()) and tnet._DESCRIPTION in helped.stdout
     shown = list(examples())
-    assert len(shown) == 5
+    assert len(shown) == 6
     for octets, values in shown:
         texts = Tnets().receive(octets).split(b"\n\n")[:-1]
         assert [json.loads(text) for text in texts] == (values * len(texts) if len(values) == 1 else values)

@@ -2,5 +2,6 @@
 
 from cpppo.server.enip.main import main
 from cpppo.server.enip.options import ADDRESS as address
+from cpppo.server.enip.simulator import Simulator, simulator
 
-__all__ = ["address", "main"]
+__all__ = ["Simulator", "address", "main", "simulator"]

@@ -1,109 +1,182 @@
 """enip_server: the simulator's command line; equals ``python -m cpppo.server.enip``.
 
-Do not import this to embed a simulator without a command line: use ``cpppo.server.enip.serve``.
+Owns: from settings to a device that is served, and back to an exit status.
+Do not import this to embed a simulator without a command line: use ``cpppo.server.enip.simulator``.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from cpppo.errors import UsageError
 from cpppo.logs import NORMAL, start_logging
 from cpppo.server.command import (
-    add_verbosity,
     format_address,
-    parse_address,
+    raise_descriptor_limit,
     read_lines,
     refused,
     serve_until_interrupted,
 )
-from cpppo.server.enip.device import Attribute, Device
-from cpppo.server.enip.options import ADDRESS, TagSpec, parse_tag
-from cpppo.server.enip.serve import serve
+from cpppo.server.enip.arguments import Settings, parse_arguments
+from cpppo.server.enip.control import Controlled, completed
+from cpppo.server.enip.device import Attribute, Device, Identity, Object
+from cpppo.server.enip.options import ADDRESS
+from cpppo.server.enip.serve import connections_for, serve
+from cpppo.server.enip.tagging import create
 from cpppo.server.enip.wire.types import unpack
+from cpppo.server.tcp import Server
 
 __all__ = ["main"]
 
 log = logging.getLogger("enip.srv")
 
-_EXAMPLES = """\
-examples:
-  enip_server 'SCADA=INT[1000]'                a vector of 1000 INT, on all interfaces
-  enip_server --print Level=REAL Pump=BOOL     two scalars; print what clients read and write
-  enip_server -a localhost:0 'SCADA=dint[10]'  on a free port, which the first line names
-  enip_server - < tags.txt                     tags from standard input, one a line
-
-then, in another terminal:
-  enip_client 'SCADA[1]=99' 'SCADA[0-10]'
-"""
+#: Descriptors of a server beside those of its connections.
+_OTHER_DESCRIPTORS = 64
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="enip_server",
-        description="Simulate a Logix controller: serve tags over EtherNet/IP until ended by Ctrl-C.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "tags", nargs="+", metavar="TAG", help="name[=TYPE][[count]], eg. SCADA=INT[1000]; - reads them from stdin"
-    )
-    network = parser.add_argument_group("network")
-    network.add_argument(
-        "-a",
-        "--address",
-        default=":44818",
-        help="[interface][:port] to serve on (default :44818; port 0: any free one)",
-    )
-    output = parser.add_argument_group("output")
-    output.add_argument("-p", "--print", action="store_true", help="print every read and write of a tag")
-    add_verbosity(output)
-    return parser
-
-
-def main(argv: Sequence[str] | None = None, attribute_class: type[Attribute] = Attribute) -> int:
-    """Serve the tags on the command line until interrupted.
+def main(
+    argv: Sequence[str] | None = None,
+    attribute_class: type[Attribute] = Attribute,
+    identity_class: type[Identity] | None = None,
+    idle_service: Callable[[], object] | None = None,
+    *,
+    server: MutableMapping[str, Any] | None = None,
+) -> int:
+    """Serve the tags on the command line until interrupted, or until ``server['control'].done``.
 
     :param argv: the arguments, by default those of the process.
     :param attribute_class: what tags are made of; a subclass of ``device.Attribute``.
+    :param identity_class: what says who the controller is; a subclass of ``device.Identity``.
+    :param idle_service: called about every ``latency`` seconds, by the thread that accepts clients; what it raises
+        ends the server, and is raised here.
+    :param server: its ``control``, a ``cpppo.apidict``, leads the server from other threads: ``.done = True`` ends it,
+        ``.disable = True`` ends its sessions and closes its port until False again; ``.latency`` (0.1) are the
+        seconds in which it follows, ``.timeout`` (twice the latency) those that requests may take at the end, two at
+        least.  What is missing is put there, and ``address`` (host, port) once it listens.
     :return: exit status: 0 ended in order, 1 could not serve, 2 wrong usage.
+
+    In a thread other than the main one it leaves signals alone.  UsageError if ``server`` is wrong.
     """
-    arguments = _parser().parse_args(argv)
-    start_logging(arguments.verbose)
-    try:
-        address = parse_address(arguments.address, ADDRESS)
-        device = Device()
-        for text in read_lines(arguments.tags, sys.stdin):
-            _add(device, parse_tag(text), attribute_class)
-        if not device.tags():
-            raise UsageError("no tags on standard input; give one a line, eg. SCADA=INT[1000]")
-    except UsageError as exc:
-        print(f"enip_server: {exc}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # while tags were read from standard input
-        return 130
-    if arguments.print:
-        device.router.observer = _Printer()
-    try:
-        server = serve(device, address)
-    except (OSError, UnicodeError) as exc:
-        print(f"enip_server: {refused(exc, address, ADDRESS[1])}", file=sys.stderr)
-        return 1
-    count, where = len(device.tags()), format_address(server.address)
-    started = f"enip_server: {count} tag{'s'[: count > 1]} on {where}; Ctrl-C ends it"
-    serve_until_interrupted(server, lambda: print(started, file=sys.stderr, flush=True), argv is None)
+    surroundings: MutableMapping[str, Any] = {} if server is None else server
+    control = surroundings["control"] = completed(surroundings.get("control"))
+    with ExitStack() as stack:
+        try:
+            settings = parse_arguments(argv)
+        except UsageError as exc:
+            return _failed(2, exc)
+        chores = [] if idle_service is None else [idle_service]
+        try:
+            reopen = stack.enter_context(_logging(settings))
+            run = None if settings.profile is None else _profiling(settings.profile)
+        except OSError as exc:
+            return _failed(1, f"cannot write {exc.filename}: {exc.strerror}; name a file that can be written")
+        if reopen is not None:
+            chores.append(reopen)
+        try:
+            device = _device(settings, attribute_class, identity_class)
+        except UsageError as exc:
+            return _failed(2, exc)
+        except KeyboardInterrupt:  # while tags were read from standard input
+            return 130
+        wanted = connections_for(settings.connections) + _OTHER_DESCRIPTORS
+        if 0 < (got := raise_descriptor_limit(wanted)) < wanted:
+            log.log(NORMAL, "%d descriptors can be open at once; --connections may want up to %d", got, wanted)
+
+        def start(address: tuple[str, int], tick: Callable[[], float]) -> Server:
+            return serve(
+                device,
+                address,
+                settings.connections,
+                idle_s=settings.idle_s,
+                size=settings.size,
+                delay=settings.delay,
+                tick=tick,
+                run=run,
+            )
+
+        try:
+            serving = Controlled(start, settings.address, control, chores)
+        except (OSError, UnicodeError) as exc:
+            return _failed(1, refused(exc, settings.address, ADDRESS[1]))
+        surroundings["address"] = serving.address
+        count, where = len(device.tags()), format_address(serving.address)
+        started = f"enip_server: {count} tag{'s'[: count > 1]} on {where}; Ctrl-C ends it"
+        serve_until_interrupted(serving, lambda: print(started, file=sys.stderr, flush=True), argv is None)
     return 0
 
 
-def _add(device: Device, spec: TagSpec, attribute_class: type[Attribute]) -> None:
-    zero = spec.type.unpack(bytes(spec.type.size))
-    default = zero if spec.elements is None else bytes(spec.elements * spec.type.size)
-    device.add_tag(attribute_class(spec.name, spec.type, default=default))
-    size = "" if spec.elements is None else f"[{spec.elements}]"
-    log.log(NORMAL, "Creating tag: %s=%s%s", spec.name, spec.type.name, size)
+def _failed(code: int, reason: object) -> int:
+    print(f"enip_server: {reason}", file=sys.stderr)
+    return code
+
+
+def _device(settings: Settings, attribute_class: type[Attribute], identity_class: type[Identity] | None) -> Device:
+    device = Device() if identity_class is None else _Identified(identity_class)
+    device.strict = settings.strict
+    for text in read_lines(settings.tags, sys.stdin):
+        create(device, text, attribute_class)
+    if not device.tags():
+        raise UsageError("no tags on standard input; give one a line, eg. SCADA=INT[1000]")
+    if settings.print:
+        device.router.observer = _Printer()
+    if settings.delay.range[1]:
+        log.log(NORMAL, "Delaying all responses by %s seconds", settings.delay)
+    return device
+
+
+def _profiling(path: str) -> Callable[[Callable[[], None]], None]:
+    from cpppo.server.profiling import Profiling  # slow to import, and seldom wanted
+
+    return Profiling(path)
+
+
+class _Identified(Device):
+    """A device that is identified by an Identity object of some class of its own."""
+
+    def __init__(self, identity_class: type[Identity]) -> None:
+        self._identity_class = identity_class
+        super().__init__()
+
+    def add(self, one: Object) -> None:
+        if type(one) is Identity:
+            one = self.identity = self._identity_class(one.data, one.instance_id)
+        super().add(one)
+
+
+@contextmanager
+def _logging(settings: Settings) -> Iterator[Callable[[], None] | None]:
+    """Logging as it is asked for; what opens the file anew if SIGHUP has come, or None without a file."""
+    if settings.log is None:
+        start_logging(settings.verbose)
+        yield None
+        return
+    from cpppo.logfile import LogFile  # slow to import, and seldom wanted
+
+    file = LogFile(settings.log)
+    start_logging(settings.verbose, file)
+    asked = threading.Event()
+    listens = hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread()
+    if hasattr(signal, "SIGHUP") and listens:
+        before = signal.signal(signal.SIGHUP, lambda number, frame: asked.set())
+
+    def reopen() -> None:
+        if asked.is_set():
+            asked.clear()
+            file.reopen()
+
+    try:
+        yield reopen
+    finally:
+        if hasattr(signal, "SIGHUP") and listens:
+            signal.signal(signal.SIGHUP, before)
+        logging.root.removeHandler(file)
+        file.close()
 
 
 class _Printer:

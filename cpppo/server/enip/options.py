@@ -6,63 +6,156 @@ Must not know sockets or devices.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, NamedTuple
 
 from cpppo.errors import UsageError
-from cpppo.grammar import Scalar
 from cpppo.server.enip.wire.header import PORT
-from cpppo.server.enip.wire.types import DWORD, INT, TYPES
+from cpppo.server.enip.wire.strings import KINDS
+from cpppo.server.enip.wire.types import BOOL, DWORD, INT, Kind
+from cpppo.server.enip.wire.values import QUOTED, Unfit, parse_int, parse_value
 
-__all__ = ["ADDRESS", "TagSpec", "parse_tag"]
+__all__ = ["ADDRESS", "MAXIMUM_DIMENSIONS", "MAXIMUM_ELEMENTS", "TagSpec", "parse_tag"]
 
 #: The default address: all interfaces, and the port registered for EtherNet/IP.
 ADDRESS = ("", PORT)
 
-#: Elements a tag may have at most: the widest element number is 32 bits, its octets must fit in memory.
-MAXIMUM_ELEMENTS = 16_777_216
+#: Elements a tag may have at most, and their octets: these must fit in memory.
+MAXIMUM_ELEMENTS, _MAXIMUM_OCTETS = 16_777_216, 134_217_728
+#: Dimensions a tag may have at most: clients have three places for their sizes.
+MAXIMUM_DIMENSIONS = 3
 
 #: Characters that a symbolic path segment can hold.
 _NAME_LENGTH = 255
+#: Characters of a text that an error repeats.
+_SHOWN = 60
 
-_TAG = re.compile(r"(?P<name>[^=\[\]]+)(=(?P<type>[^\[\]=]*))?(\[(?P<count>[^\]]*)\])?")
+_TAG = re.compile(
+    r"(?P<name>[^=\[\]@]*)(@(?P<address>[^=\[\]]*))?(=(?P<type>[^\[\]=,\"']*))?(\[(?P<size>[^\]]*)\])?(?P<set>\s*=(?P<values>.*))?",
+    re.DOTALL,
+)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(:[A-Za-z0-9_]+)*")
+_SIZE = re.compile(r"\s*0*([1-9][0-9]{0,8})\s*", re.ASCII)
+_BARE = re.compile(r"[^,]*")
+_COMMA = re.compile(r"\s*(?:(,)\s*|\Z)")
+_WORD_BITS = 8 * DWORD.size
 
 
 class TagSpec(NamedTuple):
-    """A tag of the simulator; ``elements`` None is a scalar."""
+    """A tag of the simulator.
+
+    ``shape``: its dimensions, () for a scalar; ``values``: those of its first elements, the others are zero;
+    ``address``: the class, instance and attribute that were chosen for it.
+    """
 
     name: str
-    type: Scalar[Any]
-    elements: int | None
+    type: Kind
+    shape: tuple[int, ...] = ()
+    values: tuple[Any, ...] = ()
+    address: tuple[int, int, int] | None = None
+
+    @property
+    def elements(self) -> int | None:
+        """How many elements it has; None for a scalar."""
+        return math.prod(self.shape) if self.shape else None
 
 
 def parse_tag(text: str) -> TagSpec:
-    """A tag of ``name[=TYPE][[count]]``; the default is a scalar INT."""
-    match = _TAG.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(f"tag {text!r} is not name=TYPE[count]; eg. SCADA=INT[1000] or Level=REAL")
+    """A tag of ``name[@class/instance/attribute][=TYPE][[size[,size[,size]]]][=value,...]``.
+
+    The default is a scalar INT of value 0.  UsageError if the text cannot be understood.
+    """
+    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    try:
+        return _parse(text.strip())
+    except UsageError as exc:
+        raise UsageError(f"tag {shown!r}: {exc}") from None
+
+
+def _parse(text: str) -> TagSpec:
+    match = _TAG.fullmatch(text)
+    if match is None or not match["name"] or (match["set"] and match["type"] is match["size"] is None):
+        raise UsageError("it is not name=TYPE[size]=values; eg. SCADA=INT[1000], Level=REAL or Ramp=INT[4]=1,2,3,4")
     name = match["name"].strip()
     if len(name) > _NAME_LENGTH:
-        raise UsageError(f"tag {name[:40]!r}...: its name is longer than {_NAME_LENGTH} characters")
+        raise UsageError(f"its name is longer than {_NAME_LENGTH} characters")
     if not _NAME.fullmatch(name):
-        raise UsageError(f"tag {text!r}: {name!r} is no tag name; use letters, digits and _, no digit first")
-    known = ", ".join(TYPES)
-    kind = INT
+        raise UsageError(f"{name!r} is no tag name; use letters, digits and _, no digit first")
+    address = None if match["address"] is None else _address(name, match["address"])
+    kind: Kind = INT
     if match["type"] is not None:
-        found = TYPES.get(match["type"].strip().upper())
-        if found is None:
-            raise UsageError(f"tag {text!r}: unknown type {match['type'].strip()!r}; one of {known}")
-        kind = found
-    if match["count"] is None:
-        return TagSpec(name, kind, None)
-    size = match["count"].strip()
-    if not re.fullmatch("0*[1-9][0-9]{0,8}", size, re.ASCII) or int(size[-9:]) > MAXIMUM_ELEMENTS or len(size) > 99:
+        wanted = match["type"].strip()
+        if wanted.upper() not in KINDS:
+            raise UsageError(f"unknown type {wanted!r}; one of {', '.join(KINDS)}; values follow the type")
+        kind = KINDS[wanted.upper()]
+    elif match["set"]:
+        raise UsageError(f"values need a type before them; eg. {name}=INT[4]=1,2,3,4 or {name}=REAL=12.5")
+    shape = () if match["size"] is None else _shape(name, kind, match["size"])
+    most = math.prod(shape)
+    values = _values(name, kind, match["values"], most) if match["set"] else ()
+    if kind is not BOOL or not shape:
+        return TagSpec(name, kind, shape, values, address)
+    # A controller keeps arrays of BOOL in DWORDs, and serves those
+    words = [0] * -(-len(values) // _WORD_BITS)
+    for at, value in enumerate(values):
+        words[at // _WORD_BITS] |= value << at % _WORD_BITS
+    return TagSpec(name, DWORD, (-(-most // _WORD_BITS),), tuple(words), address)
+
+
+def _address(name: str, text: str) -> tuple[int, int, int]:
+    try:
+        class_id, instance, attribute = map(parse_int, text[:_SHOWN].split("/"))
+    except ValueError:
+        raise UsageError(f"{text[:_SHOWN]!r} is no class/instance/attribute; eg. {name}@0x93/1/10=DINT") from None
+    return class_id, instance, attribute
+
+
+def _shape(name: str, kind: Kind, text: str) -> tuple[int, ...]:
+    sizes = [_SIZE.fullmatch(one) for one in text.split(",", MAXIMUM_DIMENSIONS)]
+    shape = tuple(int(one[1]) for one in sizes if one)
+    most = min(MAXIMUM_ELEMENTS, _MAXIMUM_OCTETS // kind.size)
+    if len(shape) != len(sizes) or len(shape) > MAXIMUM_DIMENSIONS or math.prod(shape) > most or len(text) > 99:
         raise UsageError(
-            f"tag {text[:60]!r}: size {size[:20]!r} is not a number of 1 to {MAXIMUM_ELEMENTS};"
-            f" eg. {name}={kind.name}[10]"
+            f"size {text[:20]!r} is not a number of 1 to {most}, nor up to {MAXIMUM_DIMENSIONS} with as many elements"
+            f" in all; eg. {name}={kind.name}[10] or {name}={kind.name}[2,3]"
         )
-    count = int(size)
-    if kind.name == "BOOL":  # a controller keeps arrays of BOOL in DWORDs, and serves those
-        return TagSpec(name, DWORD, -(-count // 32))
-    return TagSpec(name, kind, count)
+    if kind is BOOL and len(shape) > 1:
+        raise UsageError(f"arrays of BOOL have one dimension; eg. {name}=BOOL[{math.prod(shape)}]")
+    return shape
+
+
+def _values(name: str, kind: Kind, text: str, most: int) -> tuple[Any, ...]:
+    """The values, with or without brackets around them."""
+    text = text.strip()
+    if text[:1] == "[" and text[-1:] == "]":
+        text = text[1:-1].strip()
+    values: list[Any] = []
+    at, more = 0, True
+    while more:
+        place = f"value {len(values) + 1}"
+        match = QUOTED.match(text, at) or _BARE.match(text, at)
+        one = match[0].strip() if match else ""
+        if not one:
+            raise UsageError(f"{place} is missing; eg. {name}={kind.name}={_example(kind)}")
+        if len(values) == most:
+            raise UsageError(f"{place}, {one[:20]!r}, is one too many: there {_are(most)}")
+        try:
+            values.append(parse_value(kind, one))
+        except Unfit as exc:
+            hint = f"; write {name}={exc.wider}" if exc.wider else f"; eg. '{name}={kind.name}={_example(kind)}'"
+            raise UsageError(f"{place}: {exc.problem}{hint}") from None
+        at = match.end() if match else at
+        comma = _COMMA.match(text, at)
+        if comma is None:
+            raise UsageError(f"{place} is followed by {text[at : at + 20]!r}; put commas between values")
+        at, more = comma.end(), bool(comma[1])
+    return tuple(values)
+
+
+def _are(most: int) -> str:
+    return "is 1 element" if most == 1 else f"are {most} elements"
+
+
+def _example(kind: Kind) -> str:
+    return '"unit 7"' if not kind.code else "12.5" if kind.code in "fd" else "1"

@@ -8,7 +8,7 @@ encapsulation error or silence, and never ends the session.  Must not know what 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from cpppo.errors import RemoteProtocolError
@@ -27,7 +27,6 @@ log = logging.getLogger("enip.srv")
 #: Malformed requests that are explained in the log, a session; finding out why costs far more than answering.
 EXPLANATIONS = 10
 
-_FRAME_OCTETS = HEADER_OCTETS + MAXIMUM_LENGTH
 _VERSION = 1
 #: The capability of List Services: CIP over TCP.
 _TCP = 0x20
@@ -37,7 +36,8 @@ class Session:
     """A session with one client.
 
     ``device`` answers CIP requests; ``handle`` is what RegisterSession will give; ``address`` is the (IPv4 address as
-    an int, port) that List Identity shows; ``peer`` names the client in the log; ``full()``: no room for it.
+    an int, port) that List Identity shows; ``peer`` names the client in the log; ``admit()`` takes the place of a
+    session if there is one, ``leave()`` gives it back; ``most``: octets that a frame may have after its header.
     ``closed`` becomes True when the connection is to be closed, once what ``receive`` returned is sent.
     """
 
@@ -47,13 +47,15 @@ class Session:
         handle: int,
         address: tuple[int, int],
         peer: str = "?",
-        full: Callable[[], bool] = lambda: False,
+        admit: Callable[[], bool] = lambda: True,
+        leave: Callable[[], object] = lambda: None,
+        most: int = MAXIMUM_LENGTH,
     ) -> None:
         self.device = device
         self.handle = handle
         self.address = address
         self.peer = peer
-        self.full = full
+        self.admit, self.leave = admit, leave
         self.registered = False
         self.closed = False
         self.requests = 0
@@ -61,33 +63,43 @@ class Session:
         self._explained = 0
         self._unknown: tuple[int, ...] = ()
         self._buffer = b""
+        self._most = HEADER_OCTETS + min(most, MAXIMUM_LENGTH)
         self._null = items.ReplyItem(items.NULL, None)
         self._size = framer(RequestFrame)
         self._parse = RequestFrame.parser()
         self._produce = ReplyFrame.producer()
 
+    @property
+    def processed(self) -> int:
+        """Octets of the requests that were answered; the others received wait for the rest of theirs."""
+        return self.received - len(self._buffer)
+
     def receive(self, data: bytes) -> bytes:
         """The octets that answer what is whole of ``data`` and what came before it; the rest is kept."""
-        self.received += len(data)
-        if self._buffer:
-            data = self._buffer + data
         total = len(data)
-        if not self.closed and HEADER_OCTETS <= total <= _FRAME_OCTETS and self._size(data, 0) == total:
-            self._buffer = b""  # the usual case: one frame, whole
-            return self._frame(data)
-        replies, at = [], 0
+        if HEADER_OCTETS <= total <= self._most and not self._buffer and not self.closed:
+            if self._size(data, 0) == total:  # the usual case: one frame, whole
+                self.received += total
+                return self._frame(data)
+        return b"".join(self.answers(data))
+
+    def answers(self, data: bytes) -> Iterator[bytes]:
+        """As `receive`, reply by reply; a request is carried out when its reply is asked for.  To be used up."""
+        self.received += len(data)
+        data = self._buffer + data
+        total, at = len(data), 0
         while not self.closed and total - at >= HEADER_OCTETS:
             size = self._size(data, at)
-            if size > _FRAME_OCTETS:
-                replies.append(self._refused(self._headless(data, at), status.ENIP_INVALID_LENGTH))
-                self.closed = True
+            if size > self._most:
+                self.end()
+                yield self._refused(self._headless(data, at), status.ENIP_INVALID_LENGTH)
                 break
             if at + size > total:
                 break
-            replies.append(self._frame(data[at : at + size]))
+            reply = self._frame(data[at : at + size])
             at += size
+            yield reply
         self._buffer = data[at:]
-        return b"".join(replies)
 
     def _headless(self, data: bytes, at: int) -> Any:
         """The frame that a header would head if it announced no payload."""
@@ -116,6 +128,13 @@ class Session:
         octets: bytes = self._produce(ReplyFrame(frame.command, frame.session, 0, frame.context, 0, payload))
         return octets
 
+    def end(self) -> None:
+        """It is over, for whatever reason; its place is free."""
+        self.closed = True
+        if self.registered:
+            self.registered = False
+            self.leave()
+
     # -- commands
 
     def _register(self, frame: Any, octets: bytes) -> bytes:
@@ -124,9 +143,6 @@ class Session:
             return self._refused(frame, status.ENIP_INVALID_LENGTH)
         if self.registered:
             return self._refused(frame, status.ENIP_UNSUPPORTED_COMMAND)
-        if self.full():
-            self.closed = True
-            return self._refused(frame, status.ENIP_NO_RESOURCES, session=0)
         granted = asked.version == _VERSION and not asked.options
         payload = header.Register(_VERSION, 0)
         if not granted:
@@ -134,12 +150,15 @@ class Session:
             code = status.ENIP_UNSUPPORTED_VERSION
             refused: bytes = self._produce(ReplyFrame(frame.command, 0, code, frame.context, 0, payload))
             return refused
+        if not self.admit():
+            self.closed = True
+            return self._refused(frame, status.ENIP_NO_RESOURCES, session=0)
         self.registered = True
         reply: bytes = self._produce(ReplyFrame(frame.command, self.handle, 0, frame.context, 0, payload))
         return reply
 
     def _unregister(self, frame: Any, octets: bytes) -> bytes:
-        self.closed = True
+        self.end()
         return b""
 
     def _nop(self, frame: Any, octets: bytes) -> bytes:

@@ -8,6 +8,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Protocol
 
 import pytest
 
@@ -51,10 +52,17 @@ def serving(
         assert not thread.is_alive()
 
 
+class Listens(Protocol):
+    """What clients connect to."""
+
+    @property
+    def address(self) -> tuple[str, int]: ...
+
+
 class Client:
     """A registered client."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Listens) -> None:
         self.sock = socket.create_connection(server.address, TIMEOUT_S)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self.sock.makefile("rb")

@@ -33,8 +33,9 @@ from cpppo.server.enip.wire.services.tag import (
     WriteTag,
     WriteTagFragmented,
 )
+from cpppo.server.enip.wire.strings import SSTRING, STRING, LogixString, ShortString, kind_of
 from cpppo.server.enip.wire.text import MAXIMUM_ELEMENTS, format_path, parse_operation, parse_path_elements
-from cpppo.server.enip.wire.types import BY_CODE, INT, REAL, USINT, pack, unpack
+from cpppo.server.enip.wire.types import BY_CODE, INT, REAL, USINT, Kind, pack, unpack
 
 __all__ = [
     "FULL",
@@ -198,9 +199,11 @@ class Operation:
         if partial and not octets:
             return []
         data = parsed(TagData, octets)
-        kind = BY_CODE.get(data.type)
+        kind = BY_CODE.get(data.type) or kind_of(data.type, data.handle)
         if kind is None:
             return data.data
+        if isinstance(kind, ShortString):
+            return self._short(kind, data.data, partial)
         size, got = kind.size, len(data.data)
         if partial:
             return unpack(kind, data.data[: got - got % size])
@@ -210,6 +213,18 @@ class Operation:
                 "CIP.item[1].data.data",
             )
         return unpack(kind, data.data)
+
+    def _short(self, kind: ShortString, octets: bytes, partial: bool) -> Any:
+        """The texts of read data, those that are whole; octets, if they begin within one."""
+        if self.offset:
+            return octets
+        kept, used = kind.received(octets, self.elements)
+        if not partial and (used < len(octets) or len(kept) < self.elements * kind.size):
+            raise RemoteProtocolError(
+                f"{len(octets)} octets of {kind.name} answer {self}, which are not {self.elements} texts",
+                "CIP.item[1].data.data",
+            )
+        return unpack(kind, kept)
 
 
 def parsed(message: type[M], octets: bytes) -> M:
@@ -279,7 +294,7 @@ def _prepare(operation: Mapping[str, Any], fragment: bool) -> Operation:
     if method == "get_attributes_all":
         return Operation(GET_ATTRIBUTES_ALL, path, Void(), text)
     if method == "set_attribute_single":
-        octets = _pack(USINT if kind is None else _kind(kind), _values(data, method))
+        octets, _ = _pack(USINT if kind is None else _kind(kind), _values(data, method))
         return Operation(SET_ATTRIBUTE_SINGLE, path, AttributeData(octets), text)
     raise LocalProtocolError(f"unknown method {method!r}; one of {', '.join(METHODS)}", "operation.method")
 
@@ -298,30 +313,32 @@ def _write(
     if kind is None:
         kind = REAL if any(isinstance(value, float) for value in data) else INT
     kind = _kind(kind)
-    octets = _pack(kind, data)
-    count = len(octets) // kind.size
+    octets, count = _pack(kind, data)
+    handle = getattr(kind, "handle", None)
     if elements is None:
         elements = count
     _check("elements", elements, MAXIMUM_ELEMENTS)
     if offset is None:
         if count != elements:
             raise LocalProtocolError(f"{count} values for {elements} elements of {text}", "operation.data")
-        return Operation(WRITE_TAG, path, WriteTag(kind.tag_type, None, elements, octets), text, elements)
+        return Operation(WRITE_TAG, path, WriteTag(kind.tag_type, handle, elements, octets), text, elements)
     _check("offset", offset, 0xFFFFFFFF)
     if offset + len(octets) > elements * kind.size:
         raise LocalProtocolError(
             f"{count} values at offset {offset} go beyond the {elements} elements of {text}", "operation.data"
         )
-    written = WriteTagFragmented(kind.tag_type, None, elements, offset, octets)
+    written = WriteTagFragmented(kind.tag_type, handle, elements, offset, octets)
     return Operation(WRITE_TAG_FRAGMENTED, path, written, text, elements, offset)
 
 
-def _kind(kind: Any) -> Scalar[Any]:
-    """The type that a caller names by its code, or by itself."""
-    found = kind if isinstance(kind, Scalar) else BY_CODE.get(kind) if isinstance(kind, int) else None
+def _kind(kind: Any) -> Kind:
+    """The type that a caller names by its code, or by itself; of the structures, STRING."""
+    known = isinstance(kind, (Scalar, LogixString, ShortString))
+    found: Kind | None = kind if known else kind_of(kind, STRING.handle) if isinstance(kind, int) else None
     if found is None:
-        known = ", ".join(f"0x{code:02x} {one.name}" for code, one in BY_CODE.items())
-        raise LocalProtocolError(f"{kind!r} is no type code; one of {known}", "operation.tag_type")
+        kinds: list[Kind] = [*BY_CODE.values(), SSTRING, STRING]
+        codes = ", ".join(f"0x{one.tag_type:02x} {one.name}" for one in kinds)
+        raise LocalProtocolError(f"{kind!r} is no type code; one of {codes}", "operation.tag_type")
     return found
 
 
@@ -331,13 +348,18 @@ def _values(data: Any, method: str) -> Sequence[Any]:
     return data
 
 
-def _pack(kind: Scalar[Any], data: Sequence[Any]) -> bytes:
-    """The octets of values; octets are taken as they are, if they are whole elements."""
-    if not isinstance(data, (bytes, bytearray)):
-        return pack(kind, data)
-    if len(data) % kind.size:
+def _pack(kind: Kind, data: Sequence[Any]) -> tuple[bytes, int]:
+    """The octets of values and how many these are; octets are taken as they are, if they are whole elements."""
+    given = bytes(data) if isinstance(data, (bytes, bytearray)) else None
+    if isinstance(kind, ShortString):
+        kept, used = (pack(kind, data), 0) if given is None else kind.received(given, len(given))
+        octets, whole = b"".join(kind.sent(kept)), given is None or used == len(given)
+    else:
+        octets = kept = pack(kind, data) if given is None else given
+        whole = len(octets) % kind.size == 0
+    if not whole:
         raise LocalProtocolError(f"{len(data)} octets are no whole number of {kind.name}", "operation.data")
-    return bytes(data)
+    return octets, len(kept) // kind.size
 
 
 def _check(name: str, value: Any, most: int) -> None:

@@ -12,8 +12,9 @@ from cpppo.server.enip.client.operations import Status
 from cpppo.server.enip.wire.services.attributes import SET_ATTRIBUTE_SINGLE
 from cpppo.server.enip.wire.services.tag import READ_TAG, READ_TAG_FRAGMENTED, WRITE_TAG, WRITE_TAG_FRAGMENTED
 from cpppo.server.enip.wire.status import describe
+from cpppo.server.enip.wire.strings import ShortString, kind_of
 from cpppo.server.enip.wire.text import format_path
-from cpppo.server.enip.wire.types import BY_CODE, unpack
+from cpppo.server.enip.wire.types import unpack
 
 __all__ = ["failed", "format_failure", "format_rate", "format_result", "format_status", "label", "written"]
 
@@ -52,7 +53,11 @@ def format_failure(result: Result) -> str:
 def written(request: Any) -> list[Any] | None:
     """The values that a request writes, if it writes any."""
     if request.service in _WRITES:
-        return unpack(BY_CODE[request.data.type], request.data.data)
+        data = request.data
+        kind = kind_of(data.type, data.handle)
+        if kind is None:
+            return list(data.data)
+        return unpack(kind, kind.received(data.data, data.elements)[0] if isinstance(kind, ShortString) else data.data)
     return list(request.data.data) if request.service == SET_ATTRIBUTE_SINGLE.code else None
 
 
@@ -78,9 +83,12 @@ def format_result(result: Result) -> str:
 
 def _size(request: Any, result: Result) -> int | None:
     """Octets of an element, as far as the request or its reply tells."""
-    code = request.data.type if request.service in _WRITES else int.from_bytes(result.rpy.data[:2], "little")
-    kind = BY_CODE.get(code)
-    return kind.size if kind is not None else None
+    if request.service in _WRITES:
+        kind = kind_of(request.data.type, request.data.handle)
+    else:
+        octets = result.rpy.data
+        kind = kind_of(int.from_bytes(octets[:2], "little"), int.from_bytes(octets[2:4], "little"))
+    return None if kind is None or isinstance(kind, ShortString) else kind.size
 
 
 def label(service: int | None) -> str:

@@ -1,6 +1,6 @@
 """Attribute: the values behind a tag, and the only way to them.
 
-Owns: storage as packed little-endian octets, element access by index and slice, and the lock around both.
+Owns: storage as packed little-endian octets, element access by index, indices and slice, and the lock around both.
 Rule: every read and write goes through ``__getitem__`` / ``__setitem__``; a class that overrides neither is read and
 written as packed octets instead, decided once per class.  The lock is never held around an override.
 Must not know services, frames or sockets.
@@ -8,14 +8,15 @@ Must not know services, frames or sockets.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from threading import Lock
 from typing import Any, ClassVar
 
-from cpppo.errors import Error
-from cpppo.grammar import Scalar
-from cpppo.server.enip.wire.types import pack, unpack
+from cpppo.errors import Error, LocalProtocolError
+from cpppo.server.enip.wire.strings import ShortString
+from cpppo.server.enip.wire.types import Kind, pack, unpack
 
 __all__ = ["MASK_GA_ALL", "MASK_GA_SNG", "Attribute", "AttributeFailure"]
 
@@ -35,22 +36,37 @@ class Attribute:
 
     ``error``: a CIP status that every access answers instead of data, 0 for none.  Override ``__getitem__`` and
     ``__setitem__`` to customise: the key is an int or a slice without step; slices give and take lists; calls
-    come from many threads.
+    come from many threads.  Without overrides each access is atomic; attributes never wait for each other.
+
+    ``len()`` is the number of all elements; those of several dimensions are in row-major order, and one of them
+    can also be had by its indices: ``attribute[1, 2]``.
     """
+
+    #: Whether clients can only read it.
+    read_only: bool = False
 
     _reads_packed: ClassVar[bool] = True
     _writes_packed: ClassVar[bool] = True
 
-    def __init__(self, name: str, type_cls: Scalar[Any], default: Any = 0, error: int = 0x00, mask: int = 0) -> None:
+    def __init__(self, name: str, type_cls: Kind, default: Any = 0, error: int = 0x00, mask: int = 0) -> None:
         self.name = name
         self.parser = self.type = type_cls
         self.error = error
         self.mask = mask
         self.scalar = not isinstance(default, (list, tuple, bytes, bytearray))
+        if default.__class__ is int and not default:
+            default = type_cls.default  # that of text is no 0
         values = [default] if self.scalar else default
         self._octets = bytearray(values if isinstance(values, (bytes, bytearray)) else pack(type_cls, values))
         self._count = len(self._octets) // type_cls.size
+        self._shape: tuple[int, ...] = () if self.scalar else (self._count,)
         self._lock = Lock()
+        #: What goes with the type in front of data: the handle of a structure.
+        self.handle: int | None = getattr(type_cls, "handle", None)
+        #: Octets of the type, and handle, in front of data.
+        self.head = 2 if self.handle is None else 4
+        #: The type, if its elements are sent in fewer octets than they are kept in.
+        self.varying = type_cls if isinstance(type_cls, ShortString) else None
 
     def __init_subclass__(cls, **kwds: Any) -> None:
         super().__init_subclass__(**kwds)
@@ -65,9 +81,48 @@ class Attribute:
         """Octets of all elements."""
         return self._count * self.type.size
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The dimensions, () of a scalar; those that are set must hold as many elements as there are."""
+        return self._shape
+
+    @shape.setter
+    def shape(self, shape: Sequence[int]) -> None:
+        shape = tuple(shape)
+        if min(shape, default=0) < 1 or math.prod(shape) != self._count:
+            raise LocalProtocolError(f"the {self._count} elements of {self.name} do not have the dimensions {shape}")
+        self._shape, self.scalar = shape, False
+
+    def index(self, indices: Sequence[int]) -> int:
+        """The number of an element in row-major order, by one index for each dimension, or by that number itself.
+
+        KeyError if there is no such element.
+        """
+        if len(indices) == 1:
+            at, inside = indices[0], indices[0] < self._count
+        else:
+            at, inside = 0, len(indices) == len(self._shape)
+            for one, extent in zip(indices, self._shape, strict=False):
+                at, inside = at * extent + one, inside and one < extent
+        if not inside or min(indices, default=0) < 0:
+            raise KeyError(f"Attempt to access item at {tuple(indices)!r} of Attribute {self.name}, {self._shape!r}")
+        return at
+
     def octets(self) -> bytes:
-        """All elements, packed."""
-        return self.read_octets(0, self.size)
+        """All elements, packed, as they are sent."""
+        kept = self.read_octets(0, self.size)
+        return kept if self.varying is None else b"".join(self.varying.sent(kept))
+
+    def extent(self, octets: bytes) -> int:
+        """How many octets at the beginning of some are the values of all elements; more than there are if too few."""
+        if self.varying is None:
+            return self.size
+        kept, used = self.varying.received(octets, self._count)
+        return used if len(kept) == self.size else len(octets) + 1
+
+    def kept(self, octets: bytes) -> bytes:
+        """The octets to keep of all elements, from those that were sent, their ``extent``."""
+        return octets if self.varying is None else self.varying.received(octets, self._count)[0]
 
     @property
     def value(self) -> Any:
@@ -80,6 +135,8 @@ class Attribute:
 
     def _range(self, key: Any) -> tuple[int, int]:
         """First and last+1 element of a key; KeyError if it is not within the attribute."""
+        if isinstance(key, tuple):
+            key = self.index(key)
         if isinstance(key, slice):
             if key.step not in (None, 1):
                 raise KeyError(f"Attribute {self.name} has no strided access; {key!r}")
@@ -171,7 +228,8 @@ class Attribute:
             text = ", ".join(map(str, values)) + (", ..." if self._count > _SHOWN else "")
         except Exception as exc:  # whatever an override raises: this is only to be looked at
             text = f"? ({exc})"
-        return f"{self.name:<12} {self.type.name:>5}[{self._count:4}] == [{text}]"
+        size = ",".join(map(str, self._shape)) if len(self._shape) > 1 else f"{self._count:4}"
+        return f"{self.name:<12} {self.type.name:>5}[{size}] == [{text}]"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self}>"

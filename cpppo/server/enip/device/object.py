@@ -130,14 +130,15 @@ class Object:
         """Replace the octets of an attribute, all of them; StatusError if that is refused, or answered by an error."""
         if not self.settable(attribute):
             raise StatusError(status.ATTRIBUTE_NOT_SETTABLE)
-        if len(octets) != attribute.size:
-            raise StatusError(status.NOT_ENOUGH_DATA if len(octets) < attribute.size else status.TOO_MUCH_DATA)
-        self.store(attribute, octets)
+        extent = attribute.extent(octets)
+        if len(octets) != extent:
+            raise StatusError(status.NOT_ENOUGH_DATA if len(octets) < extent else status.TOO_MUCH_DATA)
+        self.store(attribute, attribute.kept(octets))
         if attribute.error:
             raise StatusError(attribute.error)
 
     def store(self, attribute: Attribute, octets: bytes) -> None:
-        """Put octets into an attribute, as many as it has."""
+        """Put octets into an attribute, as many as it keeps."""
         attribute.write_octets(0, octets)
 
     def settable(self, attribute: Attribute) -> bool:
@@ -209,7 +210,9 @@ class Object:
             attribute = self.attribute.get(number)
             code = status.ATTRIBUTE_NOT_SUPPORTED
             if attribute is not None:
-                value, octets = octets[UINT.size :][: attribute.size], octets[UINT.size + attribute.size :]
+                octets = octets[UINT.size :]
+                extent = attribute.extent(octets)
+                value, octets = octets[:extent], octets[extent:]
                 try:
                     self.write(attribute, value)
                     code = status.SUCCESS
@@ -227,13 +230,17 @@ class Object:
         every = self._every()
         if not all(self.settable(one) for one in every):
             raise StatusError(status.SERVICE_NOT_SUPPORTED)
-        size = sum(one.size for one in every)
-        if len(data.data) != size:
-            raise StatusError(status.NOT_ENOUGH_DATA if len(data.data) < size else status.TOO_MUCH_DATA)
-        at = 0
+        octets, parts = data.data, []
         for one in every:
-            self.write(one, data.data[at : at + one.size])
-            at += one.size
+            extent = one.extent(octets)
+            parts.append(octets[:extent])
+            octets = octets[extent:]
+            if len(parts[-1]) < extent:
+                raise StatusError(status.NOT_ENOUGH_DATA)
+        if octets:
+            raise StatusError(status.TOO_MUCH_DATA)
+        for one, part in zip(every, parts, strict=True):
+            self.write(one, part)
         return b""
 
 

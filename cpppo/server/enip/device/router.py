@@ -15,8 +15,9 @@ from cpppo.grammar import REJECTS, Malformed, prefix
 from cpppo.server.enip.device.attribute import Attribute
 from cpppo.server.enip.device.identity import LOGIX_L61, Identity, IdentityData
 from cpppo.server.enip.device.manager import ConnectionManager
+from cpppo.server.enip.device.message_router import MessageRouter
 from cpppo.server.enip.device.object import Answer, Context, Meta, Object, Target
-from cpppo.server.enip.device.tags import MessageRouter
+from cpppo.server.enip.device.placed import PlacedTags, placed
 from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.path import Path
 from cpppo.server.enip.wire.services import REPLY, Reply, Request, RequestEnvelope
@@ -30,10 +31,17 @@ log = logging.getLogger("enip.dev")
 _TARGETS = 4096
 
 
-class Device:
-    """A controller.  ``identity``: its Identity object; ``router``: the Message Router, whose attributes are tags."""
+#: Class and attribute numbers are those that 16 bits hold, instance numbers those that 32 do.
+_LARGEST = (0xFFFF, 0xFFFFFFFF, 0xFFFF)
 
-    def __init__(self, identity: IdentityData = LOGIX_L61) -> None:
+
+class Device:
+    """A controller.  ``identity``: its Identity object; ``router``: the Message Router, whose attributes are tags.
+
+    ``strict``: tags refuse other types than their own, as a controller does, also those that would fit.
+    """
+
+    def __init__(self, identity: IdentityData = LOGIX_L61, strict: bool = False) -> None:
         self._objects: dict[tuple[int, int], Object] = {}
         self._symbols: dict[str, tuple[str, Object, int]] = {}
         self._targets: dict[Path, Target] = {}
@@ -41,6 +49,17 @@ class Device:
         self.router = MessageRouter(self.request)
         for one in (self.identity, self.router, ConnectionManager(self.request)):
             self.add(one)
+        self.strict = strict
+        self._next = 1
+
+    @property
+    def strict(self) -> bool:
+        """Whether tags refuse other types than their own."""
+        return self.router.strict
+
+    @strict.setter
+    def strict(self, strict: bool) -> None:
+        self.router.strict = strict
 
     def add(self, one: Object) -> None:
         """Add an object instance; UsageError if its class has that instance already."""
@@ -53,21 +72,48 @@ class Device:
             meta.counted(one.instance_id)
         self._targets.clear()
 
-    def add_tag(self, attribute: Attribute) -> Attribute:
-        """Add a tag, as the next attribute of the Message Router; UsageError if there is one of that name."""
+    def add_tag(self, attribute: Attribute, address: tuple[int, int, int] | None = None) -> Attribute:
+        """Add a tag, as the next attribute of the Message Router.
+
+        :param address: a class, instance and attribute to put it at instead; the object is made if there is none.
+        :raises UsageError: there is one of that name, or something at that address.
+        """
         name = attribute.name.lower()
         if name in self._symbols:
             raise UsageError(
                 f"tag {attribute.name!r} exists already, as {self._symbols[name][0]!r}: names are compared without case"
             )
-        number = len(self.router.attribute) + 1
-        self.router.put(number, attribute)
-        self._symbols[name] = (attribute.name, self.router, number)
+        owner: Object = self.router
+        if address is not None:
+            owner, number = self._place(attribute.name, address)
+        else:
+            while self._next in owner.attribute:
+                self._next += 1
+            number = self._next
+        owner.put(number, attribute)
+        self._symbols[name] = (attribute.name, owner, number)
+        self._targets.clear()
         return attribute
+
+    def _place(self, name: str, address: tuple[int, int, int]) -> tuple[Object, int]:
+        """The object and attribute number of an address, which must be free."""
+        class_id, instance, number = address
+        where = f"tag {name!r} at @0x{class_id:x}/{instance}/{number}"
+        if not all(0 < one <= most for one, most in zip(address, _LARGEST, strict=True)):
+            raise UsageError(f"{where}: numbers begin at 1, and end at {'/'.join(map(str, _LARGEST))}")
+        owner = self._objects.get((class_id, instance))
+        if owner is None:
+            owner = placed(self.router, class_id, instance)
+            self.add(owner)
+        elif owner is not self.router and not isinstance(owner, PlacedTags):
+            raise UsageError(f"{where}: that is the controller's {owner.name}; choose another class, eg. 0x93")
+        if number in owner.attribute:
+            raise UsageError(f"{where}: {owner.attribute[number].name!r} is there already; choose another attribute")
+        return owner, number
 
     def tags(self) -> list[Attribute]:
         """Every tag, in the order they were added."""
-        return list(self.router.attribute.values())
+        return [owner.attribute[number] for _, owner, number in self._symbols.values()]
 
     def __getitem__(self, name: str) -> Attribute:
         """The tag of a name, without case; KeyError if there is none."""
@@ -107,9 +153,12 @@ class Device:
     @staticmethod
     def _element(path: Path, owner: Object, number: int | None, symbolic: bool) -> Target:
         attribute = owner.attribute.get(number) if number is not None else None
-        start = path.element[0] if path.element else 0
-        if len(path.element) > 1 or (attribute is not None and start >= len(attribute)):
-            raise StatusError(status.LOGIX, status.BEYOND_END)
+        start = 0
+        if path.element and attribute is not None:
+            try:
+                start = attribute.index(path.element)
+            except KeyError:
+                raise StatusError(status.LOGIX, status.BEYOND_END) from None
         return Target(owner, number, attribute, start, symbolic)
 
     # -- answering

@@ -1,33 +1,32 @@
-"""The Message Router: tags, reading and writing them, and several requests in one.
+"""Reading and writing tags: the Logix tag services on the attributes of an object.
 
-Owns: the Logix tag services on the attributes of class 2, and Multiple Service Packet.
-Rule: a write is checked in the order clients expect: path, access, type, bounds, length.  Data stays packed
-from the request to the Attribute and back.  Must not know frames or sockets.
+Owns: those services, which types a tag takes, and who looks on.  Rule: a write is checked in the order clients
+expect: path, access, type, bounds, length.  Data stays packed from the request to the Attribute and back.
+Must not know frames or sockets.
 """
 
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
-from typing import Any, ClassVar
+from itertools import accumulate
+from typing import Any
 
 from cpppo.errors import StatusError
-from cpppo.grammar import UNPRODUCIBLE
 from cpppo.server.enip.device.attribute import Attribute
 from cpppo.server.enip.device.object import REPLY_HEAD, Answer, Context, Object, Target, serves
 from cpppo.server.enip.wire import status
-from cpppo.server.enip.wire.services import REPLY, Reply, multiple, tag
+from cpppo.server.enip.wire.services import tag
+from cpppo.server.enip.wire.strings import ShortString
 from cpppo.server.enip.wire.types import BY_CODE, pack, unpack
 
-__all__ = ["READ_OCTETS", "REPLY_OCTETS", "MessageRouter"]
+__all__ = ["READ_OCTETS", "REPLY_OCTETS", "TagServices"]
 
 log = logging.getLogger("enip.lgx")
 
 #: Data octets that one unconnected read carries, and octets of a whole unconnected reply.
 READ_OCTETS, REPLY_OCTETS = 500, 4000
-
-#: Octets of a type in front of data, and of an entry in the table of offsets.
-_TYPE, _OFFSET = 2, 2
 
 #: Types whose values a wider tag takes, as the tags of a test bench are often written.
 _WIDER = {
@@ -36,25 +35,25 @@ _WIDER = {
     "DINT": {"LINT", "REAL", "LREAL"},
     "REAL": {"LREAL"},
 }
+#: The codes of the types that have bits to set and clear.
+_BITS = frozenset("bhiqBHIQ")
 
 _TagData = tag.TagData
 
 
-class MessageRouter(Object):
-    """The Message Router object, class 2; each of its attributes is a tag."""
+class TagServices(Object):
+    """An object each of whose attributes is a tag."""
 
-    class_id: ClassVar[int] = 0x02
-
-    def __init__(self, route: Callable[[Any, Context], Reply], instance_id: int = 1) -> None:
-        super().__init__("Message_Router", instance_id)
-        self._route = route
+    def __init__(self, name: str = "", instance_id: int = 1) -> None:
+        super().__init__(name, instance_id)
         self._widened: set[tuple[str, int]] = set()
-        self._produce = Reply.producer()
+        #: Whether a tag takes its own type only, as a controller does.
+        self.strict = False
         #: Called with (attribute, first element, octets, '==' or '<=') after every read and write.
         self.observer: Callable[[Attribute, int, bytes, str], None] | None = None
 
     def settable(self, attribute: Attribute) -> bool:
-        return True
+        return not attribute.read_only
 
     @serves(tag.READ_TAG)
     def read_tag(self, target: Target, data: Any, context: Context) -> Any:
@@ -76,22 +75,42 @@ class MessageRouter(Object):
         size, start = kind.size, target.start
         if not 0 < elements <= len(attribute) - start:
             raise StatusError(status.LOGIX, status.BEYOND_END)
-        total = elements * size
-        if offset >= total:
+        if attribute.varying is not None:
+            return self._read_varying(attribute, attribute.varying, start, elements, offset, context)
+        left = elements * size - offset
+        if left <= 0:
             raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)
-        room = context.room - (REPLY_HEAD + _TYPE)
+        room = context.room - REPLY_HEAD - attribute.head
         if room > READ_OCTETS:
             room = READ_OCTETS
-        first, stop = start * size + offset, start * size + total
-        partial = stop - first > room
-        if partial:
-            stop = first + max(room - room % size, 0)
-        octets = attribute.read_octets(first, stop) if stop > first else b""
+        partial = left > room
+        if partial:  # whole elements, or a part of a structure: a reply with nothing of it would lead nowhere
+            left = max(room - room % size or (room if attribute.handle is not None else 0), 0)
+        first = start * size + offset
+        octets = attribute.read_octets(first, first + left) if left else b""
         if self.observer is not None:
             self._observed(attribute, first, octets, "==")
         if partial:
-            return Answer(_TagData(kind.tag_type, None, octets), status.PARTIAL)
-        return _TagData(kind.tag_type, None, octets)
+            return Answer(_TagData(kind.tag_type, attribute.handle, octets), status.PARTIAL)
+        return _TagData(kind.tag_type, attribute.handle, octets)
+
+    def _read_varying(
+        self, attribute: Attribute, kind: ShortString, start: int, elements: int, offset: int, context: Context
+    ) -> Any:
+        """Elements that are sent in as many octets as each needs: whole ones, or a part of the first left."""
+        kept = attribute.read_octets(start * kind.size, (start + elements) * kind.size)
+        parts = kind.sent(kept)
+        octets, ends = b"".join(parts), list(accumulate(map(len, parts)))
+        if offset >= len(octets):
+            raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)
+        room = max(min(context.room - REPLY_HEAD - attribute.head, READ_OCTETS), 0)
+        first, stop = bisect_right(ends, offset), bisect_right(ends, offset + room)
+        end = ends[stop - 1] if stop > first else offset + room
+        first += offset > 0 and offset not in ends[first - 1 : first]
+        shown = kept[first * kind.size : stop * kind.size]
+        self._observed(attribute, (start + first) * kind.size, shown, "==")
+        data = _TagData(kind.tag_type, None, octets[offset:end])
+        return data if stop == len(ends) else Answer(data, status.PARTIAL)
 
     @serves(tag.WRITE_TAG)
     def write_tag(self, target: Target, data: Any, context: Context) -> Any:
@@ -99,6 +118,12 @@ class MessageRouter(Object):
         attribute = self._writable(target)
         kind = self._kind(attribute, data)
         self._bounds(target, attribute, data.elements)
+        if attribute.varying is not None:
+            kept, used = attribute.varying.received(data.data, data.elements)
+            short = len(kept) < data.elements * kind.size
+            if short or used < len(data.data):
+                raise StatusError(status.NOT_ENOUGH_DATA if short else status.TOO_MUCH_DATA)
+            return self._store(attribute, kind, target.start, 0, kept)
         wanted = data.elements * kind.size
         if len(data.data) != wanted:
             raise StatusError(status.NOT_ENOUGH_DATA if len(data.data) < wanted else status.TOO_MUCH_DATA)
@@ -110,6 +135,8 @@ class MessageRouter(Object):
         attribute = self._writable(target)
         kind = self._kind(attribute, data)
         self._bounds(target, attribute, data.elements)
+        if attribute.varying is not None:
+            return self._write_varying(attribute, attribute.varying, target.start, data)
         total = data.elements * kind.size
         if data.offset >= total:
             raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)
@@ -119,12 +146,27 @@ class MessageRouter(Object):
             raise StatusError(status.LOGIX, status.BEYOND_END)
         return self._store(attribute, kind, target.start, data.offset, data.data)
 
+    def _write_varying(self, attribute: Attribute, kind: ShortString, start: int, data: Any) -> Any:
+        """Whole elements, from the end of one that is there on, which is where the part before this one ended."""
+        skip = 0
+        if data.offset:
+            parts = kind.sent(attribute.read_octets(start * kind.size, (start + data.elements) * kind.size))
+            ends = list(accumulate(map(len, parts)))
+            skip = bisect_left(ends, data.offset) + 1
+            if skip >= len(ends) or ends[skip - 1] != data.offset:
+                raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)
+        kept, used = kind.received(data.data, data.elements - skip)
+        if used < len(data.data) or not kept:
+            full = len(kept) == (data.elements - skip) * kind.size
+            raise StatusError(*(status.LOGIX, status.BEYOND_END) if full else (status.NOT_ENOUGH_DATA,))
+        return self._store(attribute, kind, start + skip, 0, kept)
+
     @serves(tag.RMW_TAG)
     def read_modify_write_tag(self, target: Target, data: Any, context: Context) -> Any:
         """Set and clear bits of one element, at once."""
         attribute = self._writable(target)
         size = data.size
-        if size != attribute.type.size or attribute.type.code in "?fd":
+        if size != attribute.type.size or attribute.type.code not in _BITS:
             raise StatusError(status.INVALID_PARAMETER)
         if len(data.masks) < 2 * size:
             raise StatusError(status.NOT_ENOUGH_DATA)
@@ -135,7 +177,8 @@ class MessageRouter(Object):
 
     def read(self, attribute: Attribute) -> bytes:
         octets = super().read(attribute)
-        self._observed(attribute, 0, octets, "==")
+        if self.observer is not None:
+            self._observed(attribute, 0, attribute.kept(octets), "==")
         return octets
 
     def store(self, attribute: Attribute, octets: bytes) -> None:
@@ -145,14 +188,16 @@ class MessageRouter(Object):
     def _writable(self, target: Target) -> Attribute:
         if target.attribute is None:
             raise StatusError(status.ATTRIBUTE_NOT_SUPPORTED)
+        if target.attribute.read_only:
+            raise StatusError(status.PRIVILEGE_VIOLATION)
         return target.attribute
 
     def _kind(self, attribute: Attribute, data: Any) -> Any:
         """The type that was sent, if the attribute takes it."""
         own = attribute.type
-        if data.type == own.tag_type:
+        if data.type == own.tag_type and data.handle == attribute.handle:
             return own
-        sent = BY_CODE.get(data.type)
+        sent = None if self.strict else BY_CODE.get(data.type)
         if sent is None or own.name not in _WIDER.get(sent.name, ()):
             raise StatusError(status.LOGIX, status.TYPE_MISMATCH)
         if (attribute.name, data.type) not in self._widened:
@@ -196,38 +241,3 @@ class MessageRouter(Object):
         except Exception as exc:  # what watches must never change what is answered
             self.observer = None
             log.warning("reads and writes are no longer observed: %s: %s", type(exc).__name__, exc)
-
-    @serves(multiple.MULTIPLE)
-    def multiple_service_packet(self, target: Target, data: Any, context: Context) -> Any:
-        """Each request in turn; what no longer fits the reply is cut short (reads) or refused (all else)."""
-        if not isinstance(data, multiple.Multiple):  # as a member of another: nesting is not allowed
-            raise StatusError(status.SERVICE_NOT_SUPPORTED)
-        requests = data.request
-        least = REPLY_HEAD + _TYPE
-        left = len(requests)
-        room = context.room - REPLY_HEAD - _OFFSET * (1 + left)
-        if left * least > room:
-            raise StatusError(status.REPLY_TOO_LARGE)
-        replies, worst = [], status.SUCCESS
-        produce, route = self._produce, self._route
-        inside = Context(context.octets, room, multiple.MEMBERS)
-        for request in requests:
-            left -= 1
-            spare = room - left * least
-            inside.room = spare
-            reply = route(request, inside)
-            try:
-                produced = produce(reply)
-            except UNPRODUCIBLE as exc:
-                log.warning("the reply to service 0x%02x cannot be sent: %s", reply.service & ~REPLY, exc)
-                reply = Reply(reply.service, status.RESOURCE_UNAVAILABLE, (), b"")
-                produced = produce(reply)
-            if len(produced) > spare:
-                produced = produce(Reply(reply.service, status.REPLY_TOO_LARGE, (), b""))
-                worst = status.EMBEDDED_ERROR
-            elif reply.status:
-                worst = status.EMBEDDED_ERROR
-            room -= len(produced)
-            replies.append(produced)
-        answer = multiple.MultipleReply(replies)
-        return Answer(answer, worst) if worst else answer

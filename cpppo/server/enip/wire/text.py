@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from cpppo.errors import ProtocolError, UsageError
-from cpppo.grammar import Scalar
 from cpppo.server.enip.wire.path import Path, encoded
-from cpppo.server.enip.wire.types import INT, REAL, TYPES
+from cpppo.server.enip.wire.strings import KINDS, STRING, ShortString
+from cpppo.server.enip.wire.types import INT, REAL, Kind
+from cpppo.server.enip.wire.values import QUOTED, Unfit, parse_int, parse_value
 
 __all__ = [
     "MAXIMUM_ELEMENTS",
@@ -44,14 +45,6 @@ _WORD = re.compile(r"\w+")
 _VALUE = re.compile(r"[^],\s]+")
 _BLANK = re.compile(r"\s*")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-
-
-def parse_int(text: str, base: int = 10) -> int:
-    """A number in decimal (leading zeros too) or with a prefix: 0x1A, 0o32, 0b11010; ValueError otherwise."""
-    try:
-        return int(text, base)
-    except ValueError:
-        return int(text, 0)
 
 
 def parse_path(text: str) -> Segments:
@@ -98,6 +91,8 @@ def _add_values(reader: _Reader, operation: dict[str, Any], indexed: bool) -> No
     if offset is None and len(data) != wanted:
         reader.refuse(f"the number of values ({len(data)}) doesn't match the element count ({wanted})", start)
     if offset is not None:
+        if offset and isinstance(kind, ShortString):
+            reader.refuse(f"each {kind.name} has its own number of octets: no offset can be told; leave it out", start)
         if offset % kind.size:
             reader.refuse(f"the offset {offset} is no multiple of the {kind.size} octets of one {kind.name}", start)
         if offset // kind.size + len(data) > wanted:
@@ -293,14 +288,14 @@ class _Reader:
             self.refuse(f"the offset {offset} is beyond the {0xFFFFFFFF} that can be sent", start)
         return offset
 
-    def values(self) -> tuple[Scalar[Any], list[Any]]:
+    def values(self) -> tuple[Kind, list[Any]]:
         """The type, cast or told by the values, and the values, with or without brackets around them."""
         kind = self._cast() if self.taken("(") else None
         bracket = self.taken("[")
         found: list[tuple[str, int]] = []
         while True:
             start = self.at
-            text = self.find(_VALUE)
+            text = self.find(QUOTED) or self.find(_VALUE)
             if text is None:
                 self.refuse("a value is missing, eg. Tag=1 or Tag[0-2]=(REAL)1,2.5,3")
             found.append((text, start))
@@ -309,64 +304,32 @@ class _Reader:
         if bracket:
             self.need("]", "it ends the values")
         if kind is None:
-            kind = REAL if any("." in text for text, _ in found) else INT
+            kind = _told_by([text for text, _ in found])
         return kind, [self._value(kind, text, start) for text, start in found]
 
-    def _cast(self) -> Scalar[Any]:
+    def _cast(self) -> Kind:
         start = self.at
         name = self.find(_WORD) or ""
-        kind = TYPES.get(name.upper())
+        kind = KINDS.get(name.upper())
         if kind is None:
-            self.refuse(f"{name!r} is no type; one of {', '.join(TYPES)}", start)
+            self.refuse(f"{name!r} is no type; one of {', '.join(KINDS)}", start)
         self.need(")", f"a cast is eg. ({kind.name})1")
         return kind
 
-    def _value(self, kind: Scalar[Any], text: str, start: int) -> Any:
+    def _value(self, kind: Kind, text: str, start: int) -> Any:
         """One value of a type, if it fits."""
-        if kind.code == "?":
-            value = {"0": False, "false": False, "1": True, "true": True}.get(text.lower())
-            if value is None:
-                self.refuse(f"{text!r} is no BOOL; write 0, 1, false or true", start)
-            return value
-        if kind.code in "fd":
-            return self._real(kind, text, start)
-        low, high = _limits(kind)
         try:
-            number = parse_int(text)
-        except ValueError:
-            self.refuse(f"{text!r} is no whole number; {kind.name} takes {low} to {high} (a REAL is eg. 1.5)", start)
-        if not low <= number <= high:
-            self.refuse(f"{number} does not fit {kind.name}, which takes {low} to {high}; {_wider(number)}", start)
-        return number
-
-    def _real(self, kind: Scalar[Any], text: str, start: int) -> float:
-        try:
-            number = float(text)
-        except ValueError:
-            self.refuse(f"{text!r} is no {kind.name}; write eg. 1.5 or -2.5e3", start)
-        try:
-            kind.produce(number)
-        except OverflowError:
-            self.refuse(
-                f"{text} does not fit {kind.name}, which ends at 3.4e38; to a tag of type LREAL write (LREAL){text}",
-                start,
-            )
-        return number
+            return parse_value(kind, text)
+        except Unfit as exc:
+            hint = f"; to a tag of type {exc.wider} write ({exc.wider}){text}" if exc.wider else ""
+            self.refuse(exc.problem + hint, start)
 
 
-def _limits(kind: Scalar[Any]) -> tuple[int, int]:
-    """The least and the greatest value of a whole-number type."""
-    bits = 8 * kind.size
-    return (-(1 << bits - 1), (1 << bits - 1) - 1) if kind.code.islower() else (0, (1 << bits) - 1)
-
-
-def _wider(number: int) -> str:
-    """Which type to cast to instead."""
-    for name in ("SINT", "USINT", "INT", "UINT", "DINT", "UDINT", "LINT", "ULINT"):
-        low, high = _limits(TYPES[name])
-        if low <= number <= high:
-            return f"to a tag of type {name} write ({name}){number}"
-    return "no whole-number type does"
+def _told_by(texts: Sequence[str]) -> Kind:
+    """The type of values that were given without any."""
+    if any(QUOTED.fullmatch(text) for text in texts):
+        return STRING
+    return REAL if any("." in text for text in texts) else INT
 
 
 def format_path(path: Path | Iterable[Mapping[str, Any]], count: int | None = None) -> str:

@@ -1,14 +1,15 @@
 """The CIP elementary data types: their codes, names and octets (CIP volume 1, appendix C).
 
-Owns: the one table of types, and packing whole vectors of them.  Rule: everything is little-endian;
-a vector is packed octets or a list, never a loop here.  Must not know services or tags.
+Owns: the one table of types, what any type of a tag has (Kind), and packing whole vectors of them.
+Rule: everything is little-endian; a vector of numbers is packed at once, never in a loop.
+Must not know services or tags.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from cpppo.errors import LocalProtocolError, RemoteProtocolError
 from cpppo.grammar import Scalar
@@ -20,6 +21,7 @@ __all__ = [
     "DINT",
     "DWORD",
     "INT",
+    "Kind",
     "LINT",
     "LREAL",
     "LWORD",
@@ -37,6 +39,27 @@ __all__ = [
     "pack",
     "unpack",
 ]
+
+
+class Kind(Protocol):
+    """The type of a tag's elements, each of ``size`` octets where it is kept.
+
+    ``tag_type``: the code in front of its data; ``code``: that of ``struct``, empty for what is no number;
+    ``default``: the value of zeros.
+    """
+
+    name: str
+    size: int
+    tag_type: int | None
+    code: str
+    default: Any
+
+    def produce(self, value: Any) -> bytes:
+        """The octets of one value."""
+
+    def unpack(self, octets: bytes | bytearray) -> Any:
+        """The value of exactly ``size`` octets."""
+
 
 BOOL: Scalar[bool] = Scalar("BOOL", "?", 0xC1)
 SINT: Scalar[int] = Scalar("SINT", "b", 0xC2)
@@ -69,22 +92,29 @@ TYPES: dict[str, Scalar[Any]] = {
 BY_CODE: dict[int, Scalar[Any]] = {one.tag_type: one for one in TYPES.values() if one.tag_type is not None}
 
 
-def pack(kind: Scalar[Any], values: Sequence[Any]) -> bytes:
+def pack(kind: Kind, values: Sequence[Any]) -> bytes:
     """The octets of a vector; LocalProtocolError names the first value that does not fit."""
     try:
-        return struct.pack(f"<{len(values)}{kind.code}", *values)
-    except (struct.error, OverflowError) as exc:
+        if kind.code:
+            return struct.pack(f"<{len(values)}{kind.code}", *values)
+        return b"".join(map(kind.produce, values))
+    except (struct.error, OverflowError, LocalProtocolError):
         for index, value in enumerate(values):
             try:
                 kind.produce(value)
-            except (struct.error, OverflowError):
-                raise LocalProtocolError(f"{value!r} is no {kind.name}: {exc}", f"[{index}]") from None
+            except (struct.error, OverflowError) as found:
+                raise LocalProtocolError(f"{value!r} is no {kind.name}: {found}", f"[{index}]") from None
+            except LocalProtocolError as found:
+                raise LocalProtocolError(found.reason, f"[{index}]") from None
         raise
 
 
-def unpack(kind: Scalar[Any], octets: bytes) -> list[Any]:
+def unpack(kind: Kind, octets: bytes) -> list[Any]:
     """The values of whole octets; RemoteProtocolError if they are not a whole number of them."""
-    count, left = divmod(len(octets), kind.size)
+    size = kind.size
+    count, left = divmod(len(octets), size)
     if left:
-        raise RemoteProtocolError(f"{len(octets)} octets are no whole number of {kind.name}", offset=count * kind.size)
-    return list(struct.unpack(f"<{count}{kind.code}", octets))
+        raise RemoteProtocolError(f"{len(octets)} octets are no whole number of {kind.name}", offset=count * size)
+    if kind.code:
+        return list(struct.unpack(f"<{count}{kind.code}", octets))
+    return [kind.unpack(octets[at : at + size]) for at in range(0, len(octets), size)]

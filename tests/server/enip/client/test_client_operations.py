@@ -18,6 +18,7 @@ from cpppo.server.enip.client.operations import (
 )
 from cpppo.server.enip.wire.path import Path
 from cpppo.server.enip.wire.services import Reply
+from cpppo.server.enip.wire.strings import SSTRING, STRING
 from cpppo.server.enip.wire.types import DINT
 
 SCADA1 = "9105534341444100 2801"
@@ -39,6 +40,9 @@ def ready(text: str, fragment: bool = False) -> Operation:
         ("SCADA[1]=99", True, f"5305 {SCADA1} c300 0100 00000000 6300"),
         ("SCADA[1-3]+4=(DINT)7,8", False, f"5305 {SCADA1} c400 0300 04000000 07000000 08000000"),
         ("@2/1/3", False, "4c03 2002 2401 3003 0100"),
+        ("SCADA[1]='ab'", False, f"4d05 {SCADA1} a002 ce0f 0100 02000000 6162" + "00" * 82),
+        ("SCADA[1]='ab'", True, f"5305 {SCADA1} a002 ce0f 0100 00000000 02000000 6162" + "00" * 82),
+        ("SCADA[1-2]=(SSTRING)'ab',''", False, f"4d05 {SCADA1} da00 0200 026162 00"),
     ],
 )
 def test_tag_requests(text: str, fragment: bool, octets: str) -> None:
@@ -63,6 +67,16 @@ def test_tag_requests(text: str, fragment: bool, octets: str) -> None:
         ({"path": "SCADA[1]", "data": [1], "tag_type": DINT}, f"4d05 {SCADA1} c400 0100 01000000"),
         ({"path": "SCADA[1]", "data": [1, 2]}, f"4d05 {SCADA1} c300 0200 0100 0200"),
         ({"path": "SCADA[1]", "data": [1.0]}, f"4d05 {SCADA1} ca00 0100 0000803f"),
+        ({"path": "SCADA[1]", "data": ["a"], "tag_type": 0xDA}, f"4d05 {SCADA1} da00 0100 0161"),
+        ({"path": "SCADA[1]", "data": b"\1a\0", "tag_type": SSTRING}, f"4d05 {SCADA1} da00 0200 016100"),
+        (
+            {"path": "SCADA[1]", "data": ["a"], "tag_type": 0x02A0},
+            f"4d05 {SCADA1} a002 ce0f 0100 01000000 61" + "00" * 83,
+        ),
+        (
+            {"method": "set_attribute_single", "path": "@1/1/7", "data": ["a", ""], "tag_type": SSTRING},
+            "1003 2001 2401 3007 0161 00",
+        ),
         ({"path": "SCADA[1]", "data": b"\1\2\3\4"}, f"4d05 {SCADA1} c300 0200 0102 0304"),
     ],
 )
@@ -94,6 +108,9 @@ def test_operations_as_dictionaries(operation: dict[str, Any], octets: str) -> N
         ({"path": "X", "data": ["a"]}, "'a' is no INT"),
         ({"path": "X", "data": b"\1\2\3"}, "no whole number of INT"),
         ({"path": "X", "data": [1], "tag_type": 0x99}, "no type code; one of 0xc1 BOOL"),
+        ({"path": "X", "data": [5], "tag_type": 0x02A0}, "5 is no STRING: it takes text"),
+        ({"path": "X", "data": ["a" * 83], "tag_type": STRING}, "it holds 82"),
+        ({"path": "X", "data": b"\2a", "tag_type": SSTRING}, "no whole number of SSTRING"),
         ({"path": "X", "data": [1], "elements": 2}, "1 values for 2 elements of X"),
         ({"path": "X", "data": [1, 2], "elements": 2, "offset": 2}, "beyond the 2 elements of X"),
     ],
@@ -239,6 +256,11 @@ def outcome(text: str, status: int, data: str = "", extended: tuple[int, ...] = 
         ("X", 0, "a002 3412 010203", (), (0, b"\1\2\3")),
         ("X[0-9]", 6, "c300 0100 02", (), (6, [1])),
         ("X[0-9]", 6, "", (), (6, [])),
+        ("X", 0, "a002 ce0f 02000000 6162" + "00" * 82, (), (0, ["ab"])),
+        ("X[0-1]", 6, "a002 ce0f 02000000 6162" + "00" * 90, (), (6, ["ab"])),
+        ("X[0-1]", 0, "da00 026162 00", (), (0, ["ab", ""])),
+        ("X[0-1]", 6, "da00 026162 0563", (), (6, ["ab"])),
+        ("X[0-1]+2", 0, "da00 62 00", (), (0, b"b\0")),
         ("X", 4, "", (0,), ((4, [0]), None)),
         ("X", 8, "", (), (8, None)),
         ("X=1", 0, "", (), (0, True)),
@@ -254,6 +276,9 @@ def test_outcomes(text: str, status: int, data: str, extended: tuple[int, ...], 
     ("text", "data", "service"),
     [
         ("X[0-1]", "c300 0100", None),
+        ("X", "a002 ce0f 02000000 6162", None),
+        ("X[0-1]", "da00 026162", None),
+        ("X", "da00 026162 00", None),
         ("X", "c300 0100 0200", None),
         ("X", "c300 01", None),
         ("X", "c3", None),

@@ -53,6 +53,11 @@ def result(operation: str | dict[str, Any], status: Any, value: Any, data: str =
         ("Tag", 8, None, "", "                 Tag              == None: 'Status 8 '"),
         ("Tag[0-9]+16=(DINT)4,5", 0, True, "", "                 Tag[    4-9    ] <= [4, 5]: 'OK'"),
         ({"path": "Tag", "elements": 3}, 0, [1, 2, 3], "c300", "                 Tag[    0-2    ] == [1, 2, 3]: 'OK'"),
+        ("Name", 0, ["unit 7"], "a002ce0f", "                Name              == ['unit 7']: 'OK'"),
+        ("Names[2-3]+88", 0, ["a"], "a002ce0f", "               Names[    3-3    ] == ['a']: 'OK'"),
+        ("Names[0-1]='a','b c'", 0, True, "", "               Names[    0-1    ] <= ['a', 'b c']: 'OK'"),
+        ("Short=(SSTRING)'ab',''", 0, True, "", "               Short[    0-1    ] <= ['ab', '']: 'OK'"),
+        ("Short[0-1]", 0, ["ab", ""], "da00", "               Short[    0-1    ] == ['ab', '']: 'OK'"),
         ("Grid[1,2]", 0, [5], "c300", "             Grid[1][    2-2    ] == [5]: 'OK'"),
         ("SCADA[0-9]", 6, [1, 2], "c300", "               SCADA[    0-9    ] == [1, 2]: 'Status 6 '"),
         (

@@ -1,0 +1,165 @@
+"""The options of enip_server: their texts, their values, and what is wrong with them.
+
+Owns: the command line as a parser and as `Settings`.
+Rule: an option that cannot be understood raises UsageError, saying what to write instead.
+Must not know tags, devices or sockets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cpppo.errors import UsageError
+from cpppo.server.command import add_verbosity, parse_address
+from cpppo.server.delay import Delay
+from cpppo.server.enip.options import ADDRESS
+from cpppo.server.enip.serve import MAXIMUM_SESSIONS
+from cpppo.server.enip.wire.header import MAXIMUM_LENGTH
+
+__all__ = ["Settings", "parse_arguments"]
+
+#: Octets of the smallest request there must be room for, RegisterSession; and connections beyond any machine's means.
+_SMALLEST, _CONNECTIONS = 4, 100_000
+
+#: The longest idle time-out, in seconds: a year.
+_IDLE_S = 366 * 86400
+
+_EXAMPLES = """\
+examples:
+  enip_server 'SCADA=INT[1000]'                a vector of 1000 INT, on all interfaces
+  enip_server --print Level=REAL Pump=BOOL     two scalars; print what clients read and write
+  enip_server -a localhost:0 'SCADA=dint[10]'  on a free port, which the first line names
+  enip_server -a '[::1]' SCADA                 on IPv6, this machine alone
+  enip_server -d 0.1-0.9 SCADA                 as slow as a plant at the end of a radio link
+  enip_server -v -l plant.log SCADA            log tags and clients to plant.log
+  enip_server - < tags.txt                     tags from standard input, one a line
+
+then, in another terminal:
+  enip_client 'SCADA[1]=99' 'SCADA[0-10]'
+
+exit status: 0 ended in order (Ctrl-C, SIGTERM), 1 could not serve, 2 wrong usage.
+SIGHUP opens the --log file anew.
+"""
+
+
+class Settings(NamedTuple):
+    """What a command line asks for; ``tags`` as they were written."""
+
+    tags: list[str]
+    address: tuple[str, int]
+    connections: int
+    idle_s: float | None
+    delay: Delay
+    size: int
+    strict: bool
+    print: bool
+    log: str | None
+    profile: str | None
+    verbose: int
+
+
+def parse_arguments(argv: Sequence[str] | None) -> Settings:
+    """The settings of a command line, by default that of the process; UsageError for values that cannot be.
+
+    What argparse refuses, ``--help`` and ``--version`` end the program, as usual.
+    """
+    given = _parser().parse_args(argv)
+    if given.web is not None:
+        raise UsageError(f"--web {given.web}: there is no web interface in this version; leave the option out")
+    idle_s = None
+    if given.idle is not None:
+        idle_s = _seconds("--idle", given.idle)
+    return Settings(
+        tags=given.tags,
+        address=parse_address(given.address, ADDRESS),
+        connections=_number("--connections", given.connections, 1, _CONNECTIONS),
+        idle_s=idle_s,
+        delay=Delay.parse(given.delay),
+        size=MAXIMUM_LENGTH if given.size is None else _number("--size", given.size, _SMALLEST, MAXIMUM_LENGTH),
+        strict=given.strict,
+        print=given.print,
+        log=given.log,
+        profile=given.profile,
+        verbose=given.verbose,
+    )
+
+
+def _number(option: str, text: str, least: int, most: int) -> int:
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 20 and least <= int(digits) <= most):
+        raise UsageError(f"{option} {text[:60]!r} is not a number of {least} to {most}")
+    return int(digits)
+
+
+def _seconds(option: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds <= _IDLE_S:
+        raise UsageError(f"{option} {text[:60]!r} is not a number of seconds above 0, {_IDLE_S} at most; eg. 60")
+    return seconds
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="enip_server",
+        description="Simulate a Logix controller: serve tags over EtherNet/IP until ended by Ctrl-C.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "tags", nargs="+", metavar="TAG", help="name[=TYPE][[count]], eg. SCADA=INT[1000]; - reads them from stdin"
+    )
+    network = parser.add_argument_group("network")
+    network.add_argument(
+        "-a",
+        "--address",
+        default=":44818",
+        help="[interface][:port] to serve on (default :44818; port 0: any free one; IPv6 as [::1]:44818)",
+    )
+    network.add_argument(
+        "-w", "--web", metavar="ADDRESS", help="[interface][:port] of a web interface (not in this version)"
+    )
+    network.add_argument(
+        "--connections",
+        metavar="N",
+        default=str(MAXIMUM_SESSIONS),
+        help="sessions there can be at once (default %(default)s); a client beyond is told that there is no room",
+    )
+    network.add_argument(
+        "--idle",
+        metavar="SECONDS",
+        help="end the connection of a client that sends no whole request for so long (default: never)",
+    )
+    controller = parser.add_argument_group("controller")
+    controller.add_argument(
+        "-d",
+        "--delay",
+        metavar="SECONDS",
+        default="0",
+        help="delay every response, eg. 0.5; of a range, eg. 0.1-0.9, another delay is drawn each second",
+    )
+    controller.add_argument(
+        "-s",
+        "--size",
+        metavar="OCTETS",
+        help="refuse a request of more octets after its header (status 0x65), and end its session",
+    )
+    controller.add_argument(
+        "--strict", action="store_true", help="refuse to write a narrower type into a tag, as a real controller does"
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument("-p", "--print", action="store_true", help="print every read and write of a tag")
+    output.add_argument("-l", "--log", metavar="FILE", help="log to a file; at 10 MB a new one is begun, 5 are kept")
+    output.add_argument(
+        "-P",
+        "--profile",
+        metavar="FILE",
+        help="profile each connection: print the 50 most costly functions, add up all profiles in FILE",
+    )
+    add_verbosity(output)
+    return parser
