@@ -235,7 +235,6 @@ def test_decode_text() -> None:
         ("utf-8", b"a\xc3", 2, "unexpected end of data"),
         ("ascii", "aé".encode(), 3, "byte 0xc3 in position 1: ordinal not in range"),
         ("utf-16-le", b"a", 1, "truncated data"),
-        ("idna", b"xn--a", 5, "idna"),
         ("undefined", b"a", 1, "undefined encoding"),
     ],
 )
