@@ -35,6 +35,8 @@ examples:
   enip_server -a '[::1]' SCADA                 on IPv6, this machine alone
   enip_server -d 0.1-0.9 SCADA                 as slow as a plant at the end of a radio link
   enip_server -v -l plant.log SCADA            log tags and clients to plant.log
+  enip_server 'Grid=DINT[2,3]' Level=REAL=12.5 'Ramp=INT[4]=1,2,3,4' "Name=STRING='unit 7'" 'Tag@0x93/1/10=DINT'
+                                               two dimensions, initial values, text, a chosen address
   enip_server - < tags.txt                     tags from standard input, one a line
 
 then, in another terminal:
@@ -112,7 +114,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "tags", nargs="+", metavar="TAG", help="name[=TYPE][[count]], eg. SCADA=INT[1000]; - reads them from stdin"
+        "tags",
+        nargs="+",
+        metavar="TAG",
+        help="name[@class/instance/attribute][=TYPE][[count[,count[,count]]]][=values], "
+        "eg. SCADA=INT[1000]; - reads them from stdin",
     )
     network = parser.add_argument_group("network")
     network.add_argument(

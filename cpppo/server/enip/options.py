@@ -16,10 +16,13 @@ from cpppo.server.enip.wire.strings import KINDS
 from cpppo.server.enip.wire.types import BOOL, DWORD, INT, Kind
 from cpppo.server.enip.wire.values import QUOTED, Unfit, parse_int, parse_value
 
-__all__ = ["ADDRESS", "MAXIMUM_DIMENSIONS", "MAXIMUM_ELEMENTS", "TagSpec", "parse_tag"]
+__all__ = ["ADDRESS", "MAXIMUM_DIMENSIONS", "MAXIMUM_ELEMENTS", "TIMEOUT_S", "TagSpec", "parse_tag"]
 
 #: The default address: all interfaces, and the port registered for EtherNet/IP.
 ADDRESS = ("", PORT)
+
+#: Seconds that scripts wait for a reply, by the name ``cpppo.server.enip.timeout``.
+TIMEOUT_S = 20.0
 
 #: Elements a tag may have at most, and their octets: these must fit in memory.
 MAXIMUM_ELEMENTS, _MAXIMUM_OCTETS = 16_777_216, 134_217_728
