@@ -39,6 +39,9 @@ __all__ = [
 
 log = logging.getLogger("network")
 
+#: Seconds after which Ctrl-C is noticed at last: a signal that comes just before accepting begins does not end that.
+LOOK_S = 1.0
+
 _STATUSES = """
 exit status: 0 ended in order, by Ctrl-C or SIGTERM; 2 wrong usage, or an address that cannot be had.
 """
@@ -158,7 +161,7 @@ def serve_peers(address: tuple[str, int], talk: Callable[[str], Talks], name: st
         how = "gone" if whole else "gone in mid-sentence, which is not answered"
         log.log(NORMAL, "%s: %s (%d connections remain)", format_address(connection.peer[:2]), how, left)
 
-    return Server(address, begun, ended, name=name)
+    return Server(address, begun, ended, tick=lambda: LOOK_S, name=name)
 
 
 def serve_command(
