@@ -1,4 +1,4 @@
-"""``python -m bench [--write] [automata] [wire] [server]``: measure, and print one table; also ``make bench``.
+"""``python -m bench [--write] [automata] [wire] [server] [simulator]``: measure, print one table; also ``make bench``.
 
 Exit status 0 whether or not goals are met (these are measurements, not tests), 1 if something does not work, 2 for
 wrong usage.
@@ -15,12 +15,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench import automata, server, wire
+from bench import automata, server, simulator, wire
 from bench.measure import Row
 
 __all__ = ["main", "replaced", "table"]
 
-SUITES: dict[str, Callable[[], Iterator[Row]]] = {"automata": automata.rows, "wire": wire.rows, "server": server.rows}
+SUITES: dict[str, Callable[[], Iterator[Row]]] = {
+    "automata": automata.rows,
+    "wire": wire.rows,
+    "server": server.rows,
+    "simulator": simulator.rows,
+}
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "performance.org"
 BEGIN, END = "# figures: begin", "# figures: end"
 HEAD = ("what", "ours", "reference", "ratio", "goal", "")

@@ -19,7 +19,7 @@ from bench.load import Client, Server, running
 from bench.measure import Row, microseconds, progress
 from bench.messages import multiple_request, read_request
 
-__all__ = ["rows"]
+__all__ = ["MODULE", "REQUESTS", "TAG", "costs", "on_one_core", "reads", "rows", "start"]
 
 MODULE = "cpppo.server.enip"
 TAG = "SCADA=INT[1000]"
@@ -32,8 +32,10 @@ STARTS = {1: 0.25, 10_000: 1.5}
 IDLE, MEGABYTES = 1000, 40.0
 OPTIONAL = ("greenery", "web", "pytz", "pymodbus")
 
-#: Requests in a turn, and turns.
-REQUESTS, TURNS = 2000, 12
+#: Requests in a turn, and turns; starts of a server.
+REQUESTS, TURNS, STARTED = 2000, 12, 5
+#: Where the CIP status stands in a frame with a reply.
+STATUS = 42
 
 
 @contextmanager
@@ -61,7 +63,8 @@ def rows() -> Iterator[Row]:
         yield _large(ours)
     for tags, limit in STARTS.items():
         progress(f"start-up with {tags} tags")
-        yield _start(tags, limit)
+        names = [TAG, *(f"Tag_{number}=INT[10]" for number in range(1, tags))]
+        yield start(f"{tags:,} {'tag' if tags == 1 else 'tags'}", names, limit, stdin=tags > 1)
     progress(f"{IDLE} idle connections")
     yield _idle()
     for module in ("cpppo", "cpppo.server.enip"):
@@ -72,7 +75,7 @@ def rows() -> Iterator[Row]:
 Work = tuple[Server, Client, Sequence[tuple[bytes, int]]]
 
 
-def _reads(number: int) -> list[bytes]:
+def reads(number: int) -> list[bytes]:
     """Frames of Read Tag Fragmented, one element each."""
     frames = []
     for element in range(number):
@@ -95,7 +98,7 @@ def _fragments() -> list[bytes]:
     return frames
 
 
-def _costs(*works: Work) -> list[float]:
+def costs(*works: Work) -> list[float]:
     """Seconds of the server's CPU for each piece of work, the best turn of each."""
     best = [float("inf")] * len(works)
     for _ in range(TURNS):
@@ -111,7 +114,7 @@ def _row(name: str, ours: float, theirs: float, goal: float) -> Row:
 
 
 def _single(ours: Server) -> Iterator[Row]:
-    frames = _reads(100) * (REQUESTS // 100)
+    frames = reads(100) * (REQUESTS // 100)
     client = Client(ours.port)
     one, deep = client.blocks(frames, 1), client.blocks(frames, DEPTH)
     sizes = len(frames[0]), one[0][1]
@@ -119,7 +122,7 @@ def _single(ours: Server) -> Iterator[Row]:
         raise RuntimeError("the requests or replies are not all of the same size")
     with running("bench.echo", *map(str, sizes)) as echo:
         other = Client(echo.port, register=False)
-        alone, at_depth, bare = _costs((ours, client, one), (ours, client, deep), (echo, other, one))
+        alone, at_depth, bare = costs((ours, client, one), (ours, client, deep), (echo, other, one))
         other.close()
     client.close()
     alone, at_depth, bare = (cost / REQUESTS for cost in (alone, at_depth, bare))
@@ -135,7 +138,7 @@ def _packets(ours: Server) -> Row:
         other = Client(by_hand.port)
         if client.ask(client.own(frames[0]))[24:] != other.ask(other.own(frames[0]))[24:]:
             raise RuntimeError("the servers answer differently")
-        mine, theirs = _costs((ours, client, client.blocks(frames, 1)), (by_hand, other, other.blocks(frames, 1)))
+        mine, theirs = costs((ours, client, client.blocks(frames, 1)), (by_hand, other, other.blocks(frames, 1)))
         other.close()
     client.close()
     name = f"server CPU a Multiple Service Packet of {READS} reads, against a struct server"
@@ -143,33 +146,36 @@ def _packets(ours: Server) -> Row:
 
 
 def _large(ours: Server) -> Row:
-    fragments, singles = _fragments(), _reads(1)
+    fragments, singles = _fragments(), reads(1)
     client = Client(ours.port)
     blocks = client.blocks(fragments * (REQUESTS // len(fragments)), 1)
     data = sum(answer for _, answer in blocks[: len(fragments)]) - len(fragments) * 46
     if data != 2 * ELEMENTS:
         raise RuntimeError(f"the fragments hold {data} octets, not {2 * ELEMENTS}")
-    large, single = _costs((ours, client, blocks), (ours, client, client.blocks(singles * len(blocks), 1)))
+    large, single = costs((ours, client, blocks), (ours, client, client.blocks(singles * len(blocks), 1)))
     client.close()
     name = f"server CPU a packet of a {ELEMENTS}-element INT read ({len(fragments)} packets), against a single read"
     return _row(name, large / len(blocks), single / len(blocks), LARGE)
 
 
 # ------------------------------------------------------------------ start-up, memory, imports
-def _start(tags: int, limit: float) -> Row:
-    names = ["SCADA=INT[1000]", *(f"Tag_{number}=INT[10]" for number in range(1, tags))]
-    frame = read_request().produce()
-    best = float("inf")
-    for _ in range(10 if tags == 1 else 5):
+def start(what: str, tags: Sequence[str], limit: float, stdin: bool) -> Row:
+    """From starting a server of tags to its first reply, a read of the first of them; the best of five starts."""
+    frame = read_request()
+    request = frame.CIP.item[1].data.data.request
+    request.path = type(request.path).of([{"symbolic": tags[0].partition("=")[0]}])
+    octets, best = frame.produce(), float("inf")
+    for _ in range(STARTED):
         begun = time.perf_counter()
-        given = (names, "") if tags == 1 else (["-"], "\n".join(names) + "\n")
-        with running(MODULE, "-a", "127.0.0.1:0", *given[0], stdin=given[1]) as server:
+        given, text = (["-"], "\n".join(tags) + "\n") if stdin else (tags, "")
+        with running(MODULE, "-a", "127.0.0.1:0", *given, stdin=text) as server:
             client = Client(server.port)
-            client.ask(client.own(frame))
+            reply = client.ask(client.own(octets))
             best = min(best, time.perf_counter() - begun)
             client.close()
-    word = "tag" if tags == 1 else "tags"
-    return Row(f"start-up to first reply, {tags:,} {word}", f"{best:.3f} s", f"limit {limit} s", best / limit, 1.0)
+        if reply[STATUS]:
+            raise RuntimeError(f"the first tag cannot be read: {reply.hex(' ')}")
+    return Row(f"start-up to first reply, {what}", f"{best:.3f} s", f"limit {limit} s", best / limit, 1.0)
 
 
 def _idle() -> Row:

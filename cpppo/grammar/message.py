@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from cpppo.automata import dfa, state
@@ -256,6 +257,7 @@ def prefix(message: type[Message]) -> Any:
     return parser(message._node_, False).made()
 
 
+@cache
 def framer(message: type[Message]) -> Callable[[bytes, int], int]:
     """``f(octets, start)``: how many octets a message has, from those before its last field, which a length limits."""
     fields = _fields(message)

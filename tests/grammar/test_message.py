@@ -502,3 +502,8 @@ def test_huge_numbers_are_parsed_as_they_are() -> None:
     """A 64-bit count that no frame can hold is refused at once, without any arithmetic going wrong."""
     message = Struct("Huge", ["n" / ULINT, "d" / vector(UINT, field("n"))])
     assert isinstance(refused(message, b"\xff" * 8 + b"\0\0"), RemoteProtocolError)
+
+
+def test_framer_is_made_once() -> None:
+    """A framer is generated once, however many ask for it: each connection does."""
+    assert framer(Frame) is framer(Frame)
