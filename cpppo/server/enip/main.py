@@ -29,7 +29,7 @@ from cpppo.server.enip.device import Attribute, Device, Identity, Object
 from cpppo.server.enip.options import ADDRESS
 from cpppo.server.enip.serve import connections_for, serve
 from cpppo.server.enip.tagging import create
-from cpppo.server.enip.wire.types import unpack
+from cpppo.server.enip.wire.types import Kind, unpack
 from cpppo.server.tcp import Server
 
 __all__ = ["main"]
@@ -182,8 +182,8 @@ def _logging(settings: Settings) -> Iterator[Callable[[], None] | None]:
 class _Printer:
     """Prints what clients read and write, a line each."""
 
-    def __call__(self, attribute: Attribute, first: int, octets: bytes, sign: str) -> None:
-        values = unpack(attribute.type, octets)
+    def __call__(self, name: str, kind: Kind, first: int, octets: bytes, sign: str) -> None:
+        values = unpack(kind, octets)
         last = first + max(len(values), 1) - 1
-        sys.stdout.write(f"{attribute.name:>20}[{first:5}-{last:<5}] {sign} {values}\n")
+        sys.stdout.write(f"{name:>20}[{first:5}-{last:<5}] {sign} {values}\n")
         sys.stdout.flush()

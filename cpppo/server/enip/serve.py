@@ -65,6 +65,7 @@ def serve(
     :param tick: called by ``serve`` now and then; says in how many seconds again.
     :param run: calls what it is given, the conversation with a client, in the thread of that client.
     """
+    device.clock = _microseconds
     places = _Places(sessions)
     handles = itertools.count(secrets.randbits(32))
 
@@ -100,6 +101,11 @@ def serve(
     log.log(NORMAL, "EtherNet/IP Simulator: %s", host)
     log.log(NORMAL, "enip_srv server PID [%5d] running on %s", os.getpid(), host)
     return server
+
+
+def _microseconds() -> int:
+    """What the wall clock of this machine says, since 1970."""
+    return time.time_ns() // 1000
 
 
 class _Places:
@@ -147,6 +153,7 @@ class _Look:
         return self._every_s
 
     def _at(self, one: Connection, session: Session, now: float) -> None:
+        session.look(now)
         if not session.registered:
             if now - one.began >= REGISTER_S:
                 log.info("%s: closed: it registered no session within %g s", session.peer, REGISTER_S)

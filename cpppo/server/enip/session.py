@@ -13,7 +13,8 @@ from typing import Any
 
 from cpppo.errors import RemoteProtocolError
 from cpppo.grammar import UNPRODUCIBLE, Disagreement, Malformed, framer
-from cpppo.server.enip.device.object import Context
+from cpppo.server.enip.device.connections import Origin
+from cpppo.server.enip.device.object import READ_OCTETS, Context
 from cpppo.server.enip.device.router import Device
 from cpppo.server.enip.device.tags import REPLY_OCTETS
 from cpppo.server.enip.wire import header, items, status
@@ -62,6 +63,8 @@ class Session:
         self.received = 0
         self._explained = 0
         self._unknown: tuple[int, ...] = ()
+        #: What the device knows this session by, with its open connections.
+        self.origin = Origin()
         self._buffer = b""
         self._most = HEADER_OCTETS + min(most, MAXIMUM_LENGTH)
         self._null = items.ReplyItem(items.NULL, None)
@@ -129,11 +132,20 @@ class Session:
         return octets
 
     def end(self) -> None:
-        """It is over, for whatever reason; its place is free."""
+        """It is over, for whatever reason; its place and its connections are free."""
         self.closed = True
+        self.device.manager.connections.drop(self.origin)
         if self.registered:
             self.registered = False
             self.leave()
+
+    def look(self, now: float) -> None:
+        """Close connections on which nothing came for too long; the session stays.
+
+        :param now: seconds of a clock that only goes forward; to be called now and then.
+        """
+        for one in self.device.manager.connections.expire(self.origin, now):
+            log.info("%s: connection 0x%08x closed: no frame for %g s", self.peer, one.to_id, one.idle_s())
 
     # -- commands
 
@@ -196,21 +208,28 @@ class Session:
             return self._refused(frame, status.ENIP_INVALID_SESSION)
         found = self._items(frame, items.NULL, items.DATA_UNCONNECTED)
         request = None if found is None else found[1].data
-        if request is None:
+        if request is None or (request.__class__ is Malformed and request.start == request.end):
             return self._incorrect(frame, octets)
-        if request.__class__ is Malformed:
-            if request.start == request.end:
-                return self._incorrect(frame, octets)
-            self._explain(Request, octets[request.start : request.end])
-        reply = self.device.request(request, Context(octets, REPLY_OCTETS, SERVICES))
+        context = Context(octets, REPLY_OCTETS, SERVICES, READ_OCTETS, self.origin)
+        reply = self._answered(request, context)
         answer = items.ReplyItem(items.DATA_UNCONNECTED, reply)
         wrapped = items.ReplyItems(frame.CIP.interface, 0, [self._null, answer])
         try:
             return self._reply(frame, wrapped)
-        except UNPRODUCIBLE as exc:  # a customised Object gave what no reply can hold
-            log.warning("%s: the reply to service 0x%02x cannot be sent: %s", self.peer, reply.service & ~REPLY, exc)
-            answer.data = Reply(reply.service, status.RESOURCE_UNAVAILABLE, (), b"")
+        except UNPRODUCIBLE as exc:
+            answer.data = self._unsendable(reply, exc)
             return self._reply(frame, wrapped)
+
+    def _answered(self, request: Any, context: Context) -> Any:
+        """The device's reply to a request."""
+        if request.__class__ is Malformed:
+            self._explain(Request, context.octets[request.start : request.end])
+        return self.device.request(request, context)
+
+    def _unsendable(self, reply: Any, exc: Exception) -> Reply:
+        """What stands for a reply that cannot be produced: a customised Object gave what none can hold."""
+        log.warning("%s: the reply to service 0x%02x cannot be sent: %s", self.peer, reply.service & ~REPLY, exc)
+        return Reply(reply.service, status.RESOURCE_UNAVAILABLE, (), b"")
 
     def _send_unit_data(self, frame: Any, octets: bytes) -> bytes:
         if frame.session != self.handle or not self.registered:
@@ -218,11 +237,31 @@ class Session:
         found = self._items(frame, items.ADDRESS_CONNECTED, items.DATA_CONNECTED)
         if found is None:
             return self._incorrect(frame, octets)
-        connection = found[0].data
-        if connection not in self._unknown:
-            self._unknown = (connection,)
-            self._note("data for connection 0x%08x, which is not open: discarded", connection)
-        return b""
+        to_id, data = found[0].data, found[1].data
+        connection = self.origin.connections.get(to_id)
+        if connection is None:
+            if to_id not in self._unknown:
+                self._unknown = (to_id,)
+                self._note("data for connection 0x%08x, which is not open: discarded", to_id)
+            return b""
+        request, room = data.request, connection.room
+        if request.__class__ is Malformed and request.start == request.end:
+            return self._incorrect(frame, octets)
+        connection.frames += 1
+        if data.sequence == connection.sequence:  # sent again: answered again, not done again
+            return self._reply(frame, connection.reply)
+        reply = self._answered(request, Context(octets, room, SERVICES, room, self.origin))
+        answer = items.ConnectedReply(data.sequence, reply)
+        address = items.ReplyItem(items.ADDRESS_CONNECTED, connection.from_id)
+        item = items.ReplyItem(items.DATA_CONNECTED, answer)
+        wrapped = items.ReplyItems(frame.CIP.interface, 0, [address, item])
+        try:
+            produced = self._reply(frame, wrapped)
+        except UNPRODUCIBLE as exc:
+            answer.reply = self._unsendable(reply, exc)
+            produced = self._reply(frame, wrapped)
+        connection.sequence, connection.reply = data.sequence, wrapped
+        return produced
 
     @staticmethod
     def _items(frame: Any, address_type: int, data_type: int) -> tuple[Any, Any] | None:

@@ -113,7 +113,7 @@ def test_reads_and_writes_at_an_address_are_observed() -> None:
     device = Device()
     create(device, "Tag@0x93/1/1=INT")
     seen: list[tuple[str, str]] = []
-    device.router.observer = lambda one, first, octets, sign: seen.append((one.name, sign))
+    device.router.observer = lambda name, kind, first, octets, sign: seen.append((name, sign))
     simulator = Simulator(device)
     simulator.cip(read(symbol("Tag")))
     simulator.cip(write(numbers(0x93, 1, 1), 0xC3, 1, b"\0\0"))

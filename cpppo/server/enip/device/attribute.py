@@ -42,8 +42,11 @@ class Attribute:
     can also be had by its indices: ``attribute[1, 2]``.
     """
 
-    #: Whether clients can only read it.
+    #: Whether clients can only read it; and whether they can neither read nor write it.
     read_only: bool = False
+    hidden: bool = False
+    #: What it is, for people.
+    description: str = ""
 
     _reads_packed: ClassVar[bool] = True
     _writes_packed: ClassVar[bool] = True
@@ -61,10 +64,6 @@ class Attribute:
         self._count = len(self._octets) // type_cls.size
         self._shape: tuple[int, ...] = () if self.scalar else (self._count,)
         self._lock = Lock()
-        #: What goes with the type in front of data: the handle of a structure.
-        self.handle: int | None = getattr(type_cls, "handle", None)
-        #: Octets of the type, and handle, in front of data.
-        self.head = 2 if self.handle is None else 4
         #: The type, if its elements are sent in fewer octets than they are kept in.
         self.varying = type_cls if isinstance(type_cls, ShortString) else None
 

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 from cpppo.errors import StatusError
 from cpppo.grammar import UNPRODUCIBLE
-from cpppo.server.enip.device.object import REPLY_HEAD, Answer, Context, Target, serves
+from cpppo.server.enip.device.object import REPLY_HEAD, Answer, Context, serves
 from cpppo.server.enip.device.tags import TagServices
+from cpppo.server.enip.device.target import Target
 from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.services import REPLY, Reply, multiple
 
@@ -21,34 +22,40 @@ __all__ = ["MessageRouter"]
 
 log = logging.getLogger("enip.lgx")
 
-#: Octets of a type in front of data, and of an entry in the table of offsets.
-_TYPE, _OFFSET = 2, 2
+#: Octets that the reply of a member needs: its head, a type, and, where there is room for it, a structure's handle.
+_LEAST, _HANDLE = REPLY_HEAD + 2, 2
+#: Octets of an entry in the table of offsets.
+_OFFSET = 2
 
 
 class MessageRouter(TagServices):
-    """The Message Router object, class 2; each of its attributes is a tag."""
+    """The Message Router object, class 2; each of its attributes is a tag.
+
+    ``packets``: whether it takes several requests in one.
+    """
 
     class_id: ClassVar[int] = 0x02
 
-    def __init__(self, route: Callable[[Any, Context], Reply], instance_id: int = 1) -> None:
+    def __init__(self, route: Callable[[Any, Context], Reply], packets: bool = True, instance_id: int = 1) -> None:
         super().__init__("Message_Router", instance_id)
+        self.packets = packets
         self._route = route
         self._produce = Reply.producer()
 
     @serves(multiple.MULTIPLE)
     def multiple_service_packet(self, target: Target, data: Any, context: Context) -> Any:
         """Each request in turn; what no longer fits the reply is cut short (reads) or refused (all else)."""
-        if not isinstance(data, multiple.Multiple):  # as a member of another: nesting is not allowed
+        if not isinstance(data, multiple.Multiple) or not self.packets:  # as a member of another: no nesting
             raise StatusError(status.SERVICE_NOT_SUPPORTED)
         requests = data.request
-        least = REPLY_HEAD + _TYPE
         left = len(requests)
         room = context.room - REPLY_HEAD - _OFFSET * (1 + left)
+        least = _LEAST + _HANDLE if left * (_LEAST + _HANDLE) <= room else _LEAST
         if left * least > room:
             raise StatusError(status.REPLY_TOO_LARGE)
         replies, worst = [], status.SUCCESS
         produce, route = self._produce, self._route
-        inside = Context(context.octets, room, multiple.MEMBERS)
+        inside = context.inside(multiple.MEMBERS)
         for request in requests:
             left -= 1
             spare = room - left * least

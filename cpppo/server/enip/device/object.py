@@ -7,57 +7,60 @@ Must not know tags, frames or sockets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from cpppo.errors import StatusError
 from cpppo.server.enip.device.attribute import MASK_GA_ALL, MASK_GA_SNG, Attribute
+from cpppo.server.enip.device.connections import Origin
+from cpppo.server.enip.device.target import Target
 from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.services import Service, attributes
-from cpppo.server.enip.wire.types import UINT
+from cpppo.server.enip.wire.types import UINT, USINT
 
-__all__ = ["REPLY_HEAD", "Answer", "Context", "Handler", "Meta", "Object", "Target", "serves"]
-
+__all__ = ["READ_OCTETS", "REPLY_HEAD", "Answer", "Context", "Handler", "Instances", "Meta", "Object", "serves"]
 
 #: Octets of a reply before its payload (without extended status).
 REPLY_HEAD = 4
-
-
-class Target:
-    """What a path leads to.  ``start``: the first element addressed; ``symbolic``: by name, not by numbers;
-    ``services``: the handlers of what can be asked of it, by service code.
-    """
-
-    __slots__ = ("attribute", "attribute_id", "object", "services", "start", "symbolic")
-
-    def __init__(
-        self, one: Object, attribute_id: int | None, attribute: Attribute | None, start: int, symbolic: bool
-    ) -> None:
-        self.object = one
-        self.attribute_id = attribute_id
-        self.attribute = attribute
-        self.start = start
-        self.symbolic = symbolic
-        self.services = one.symbolic_services if symbolic else one.services
+#: Data octets that one unconnected read carries.
+READ_OCTETS = 500
 
 
 class Context:
     """What a handler may need of what is around its request.
 
-    ``octets``: those it stands in; ``room``: the most its whole reply may have; ``services``: those allowed here.
+    ``octets``: those it stands in; ``room``: the most its whole reply may have; ``services``: those allowed here;
+    ``data``: the most octets of tags, or of a list, that the reply may have; ``origin``: the session that asks.
     """
 
-    __slots__ = ("octets", "room", "services")
+    __slots__ = ("data", "octets", "origin", "room", "services")
 
-    def __init__(self, octets: bytes, room: int, services: Sequence[Service]) -> None:
+    def __init__(
+        self,
+        octets: bytes,
+        room: int,
+        services: Sequence[Service],
+        data: int = READ_OCTETS,
+        origin: Origin | None = None,
+    ) -> None:
         self.octets = octets
         self.room = room
         self.services = services
+        self.data = data
+        self.origin = origin
+
+    def inside(self, services: Sequence[Service]) -> Context:
+        """The context of a request within this one, where other services are allowed."""
+        return Context(self.octets, self.room, services, self.data, self.origin)
 
     def fit(self, size: int) -> None:
         """StatusError if a payload of so many octets does not fit the reply."""
         if size + REPLY_HEAD > self.room:
             raise StatusError(status.REPLY_TOO_LARGE)
+
+    def most(self, head: int = 0) -> int:
+        """The octets of data there is room for, after a payload's head."""
+        return min(self.room - REPLY_HEAD - head, self.data)
 
 
 class Answer(NamedTuple):
@@ -147,9 +150,13 @@ class Object:
 
     # -- the common services
 
-    def _every(self) -> list[Attribute]:
+    def attributes_of(self, target: Target) -> Mapping[int, Attribute]:
+        """The attributes of what is asked, by number."""
+        return self.attribute
+
+    def _every(self, target: Target) -> list[Attribute]:
         """The attributes that the services on all of them are about, in order of their numbers."""
-        every = [one for _, one in sorted(self.attribute.items()) if not one.mask & MASK_GA_ALL]
+        every = [one for _, one in sorted(self.attributes_of(target).items()) if not one.mask & MASK_GA_ALL]
         if not every:
             raise StatusError(status.SERVICE_NOT_SUPPORTED)
         return every
@@ -157,15 +164,15 @@ class Object:
     @serves(attributes.GET_ATTRIBUTES_ALL)
     def get_attributes_all(self, target: Target, data: Any, context: Context) -> Any:
         """All attributes, packed one after the other."""
-        every = self._every()
+        every = self._every(target)
         context.fit(sum(one.size for one in every))
         return attributes.AttributeData(b"".join(map(self.read, every)))
 
     @serves(attributes.GET_ATTRIBUTE_SINGLE)
     def get_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
         """One attribute, whole."""
-        attribute = target.attribute
-        if attribute is None or attribute.mask & MASK_GA_SNG:
+        attribute = self._single(target)
+        if attribute.mask & MASK_GA_SNG:
             raise StatusError(status.ATTRIBUTE_NOT_SUPPORTED)
         context.fit(attribute.size)
         return attributes.AttributeData(self.read(attribute))
@@ -173,17 +180,24 @@ class Object:
     @serves(attributes.SET_ATTRIBUTE_SINGLE)
     def set_attribute_single(self, target: Target, data: Any, context: Context) -> Any:
         """One attribute, whole; exactly as many octets as it has."""
-        if target.attribute is None:
-            raise StatusError(status.ATTRIBUTE_NOT_SUPPORTED)
-        self.write(target.attribute, data.data)
+        self.write(self._single(target), data.data)
         return b""
+
+    def _single(self, target: Target) -> Attribute:
+        """The attribute addressed by its number."""
+        number = target.attribute_id
+        attribute = None if number is None else self.attributes_of(target).get(number)
+        if attribute is None:
+            raise StatusError(status.ATTRIBUTE_NOT_SUPPORTED)
+        return attribute
 
     @serves(attributes.GET_ATTRIBUTE_LIST)
     def get_attribute_list(self, target: Target, data: Any, context: Context) -> Any:
         """Every attribute asked for, in that order: number, status and, if that is 0, the value."""
         parts, worst, size = [], status.SUCCESS, UINT.size
+        found = self.attributes_of(target)
         for number in data.attribute:
-            attribute = self.attribute.get(number)
+            attribute = found.get(number)
             code, octets = status.ATTRIBUTE_NOT_SUPPORTED, b""
             if attribute is not None and not attribute.mask & MASK_GA_SNG:
                 size += attribute.size
@@ -202,12 +216,13 @@ class Object:
     def set_attribute_list(self, target: Target, data: Any, context: Context) -> Any:
         """Set every attribute listed, in that order; one that is unknown ends the list: its size is not known."""
         parts, octets, worst = [], data.data, status.SUCCESS
+        found = self.attributes_of(target)
         context.fit(UINT.size + 2 * UINT.size * data.count)
         for _ in range(data.count):
             if len(octets) < UINT.size:
                 raise StatusError(status.NOT_ENOUGH_DATA)
             number = UINT.unpack(octets[: UINT.size])
-            attribute = self.attribute.get(number)
+            attribute = found.get(number)
             code = status.ATTRIBUTE_NOT_SUPPORTED
             if attribute is not None:
                 octets = octets[UINT.size :]
@@ -227,7 +242,7 @@ class Object:
     @serves(attributes.SET_ATTRIBUTES_ALL)
     def set_attributes_all(self, target: Target, data: Any, context: Context) -> Any:
         """Set all attributes, in order of their numbers, if all can be set."""
-        every = self._every()
+        every = self._every(target)
         if not all(self.settable(one) for one in every):
             raise StatusError(status.SERVICE_NOT_SUPPORTED)
         octets, parts = data.data, []
@@ -259,3 +274,23 @@ class Meta(Object):
         """One more instance."""
         self.attribute[2].value = max(self.attribute[2].value, instance_id)
         self.attribute[3].value = self.attribute[3].value + 1
+
+
+class Instances(Object):
+    """An object that answers for all instances of its class, whose attributes are made when they are asked for."""
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(name, 0)
+        self._meta = Meta(type(self))
+
+    def described(self, instance: int) -> Mapping[int, bytes] | None:
+        """The octets of the attributes of an instance, by number; None if there is no such instance."""
+        raise NotImplementedError
+
+    def attributes_of(self, target: Target) -> Mapping[int, Attribute]:
+        if not target.instance:
+            return self._meta.attribute
+        found = self.described(target.instance)
+        if found is None:
+            raise StatusError(status.PATH_DESTINATION_UNKNOWN)
+        return {number: Attribute(f"{self.name}_{number}", USINT, octets) for number, octets in found.items()}

@@ -1,6 +1,6 @@
-"""Objects made for tags whose class, instance and attribute numbers were chosen.
+"""Objects whose tags are served by the Message Router, eg. those whose numbers were chosen.
 
-Owns: such an object.  Rule: its tags are those of the Message Router in all but their numbers: read, written,
+Owns: such objects.  Rule: its tags are those of the Message Router in all but their numbers: read, written,
 checked and looked at by the same code.  Must not know frames or sockets.
 """
 
@@ -9,28 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from cpppo.server.enip.device.attribute import Attribute
-from cpppo.server.enip.device.object import Context, Object, Target, serves
+from cpppo.server.enip.device.object import Context, Object, serves
 from cpppo.server.enip.device.tags import TagServices
+from cpppo.server.enip.device.target import Target
 from cpppo.server.enip.wire.services import tag
 
-__all__ = ["PlacedTags", "placed"]
+__all__ = ["PlacedTags", "TagDelegate", "placed"]
 
 
-class PlacedTags(Object):
-    """An object each of whose attributes is a tag; ``tags``: the object that serves them."""
+class TagDelegate(Object):
+    """An object whose tags another one serves: ``_tags``."""
 
-    def __init__(self, tags: TagServices, instance_id: int) -> None:
-        super().__init__("", instance_id)
-        self._tags = tags
-
-    def read(self, attribute: Attribute) -> bytes:
-        return self._tags.read(attribute)
-
-    def store(self, attribute: Attribute, octets: bytes) -> None:
-        self._tags.store(attribute, octets)
-
-    def settable(self, attribute: Attribute) -> bool:
-        return self._tags.settable(attribute)
+    _tags: TagServices
 
     @serves(tag.READ_TAG)
     def read_tag(self, target: Target, data: Any, context: Context) -> Any:
@@ -52,6 +42,23 @@ class PlacedTags(Object):
     @serves(tag.RMW_TAG)
     def read_modify_write_tag(self, target: Target, data: Any, context: Context) -> Any:
         return self._tags.read_modify_write_tag(target, data, context)
+
+
+class PlacedTags(TagDelegate):
+    """An object each of whose attributes is a tag; ``tags``: the object that serves them."""
+
+    def __init__(self, tags: TagServices, instance_id: int) -> None:
+        super().__init__("", instance_id)
+        self._tags = tags
+
+    def read(self, attribute: Attribute) -> bytes:
+        return self._tags.read(attribute)
+
+    def store(self, attribute: Attribute, octets: bytes) -> None:
+        self._tags.store(attribute, octets)
+
+    def settable(self, attribute: Attribute) -> bool:
+        return self._tags.settable(attribute)
 
 
 def placed(tags: TagServices, class_id: int, instance_id: int) -> PlacedTags:

@@ -29,7 +29,11 @@ LOGIX = 0xFF
 
 # Extended status words, each with the general status it belongs to
 NO_SUCH_SYMBOL = (0x0000,)  # of PATH_SEGMENT_ERROR
-NO_SUCH_PORT, NO_SUCH_SLOT = (0x0311,), (0x0312,)  # of CONNECTION_FAILURE
+# of CONNECTION_FAILURE
+CONNECTION_IN_USE, NO_SUCH_CLASS, NO_SUCH_CONNECTION = (0x0100,), (0x0103,), (0x0107,)
+INVALID_SIZE, NO_MORE_CONNECTIONS = (0x0109,), (0x0113,)
+OTHER_PRODUCT, OTHER_DEVICE_TYPE, OTHER_REVISION = (0x0114,), (0x0115,), (0x0116,)
+NO_SUCH_PORT, NO_SUCH_SLOT, INVALID_SEGMENT = (0x0311,), (0x0312,), (0x0315,)
 OFFSET_BEYOND_END, BEYOND_END, TYPE_MISMATCH = (0x2104,), (0x2105,), (0x2107,)  # of LOGIX
 
 # Encapsulation status (CIP volume 2, chapter 2-3)
@@ -88,18 +92,18 @@ GENERAL: Mapping[int, str] = {
 
 #: The words of extended statuses, by (general status, first extended word).
 EXTENDED: Mapping[tuple[int, int], str] = {
-    (CONNECTION_FAILURE, 0x0100): "connection already in use",
-    (CONNECTION_FAILURE, 0x0103): "transport class and trigger not supported",
+    (CONNECTION_FAILURE, *CONNECTION_IN_USE): "connection already in use",
+    (CONNECTION_FAILURE, *NO_SUCH_CLASS): "transport class and trigger not supported",
     (CONNECTION_FAILURE, 0x0106): "ownership conflict",
-    (CONNECTION_FAILURE, 0x0107): "no such connection to close",
+    (CONNECTION_FAILURE, *NO_SUCH_CONNECTION): "no such connection to close",
     (CONNECTION_FAILURE, 0x0108): "invalid connection type",
-    (CONNECTION_FAILURE, 0x0109): "invalid connection size",
+    (CONNECTION_FAILURE, *INVALID_SIZE): "invalid connection size",
     (CONNECTION_FAILURE, 0x0110): "device not configured",
     (CONNECTION_FAILURE, 0x0111): "requested packet interval not supported",
-    (CONNECTION_FAILURE, 0x0113): "no more connections",
-    (CONNECTION_FAILURE, 0x0114): "vendor or product code mismatch",
-    (CONNECTION_FAILURE, 0x0115): "device type mismatch",
-    (CONNECTION_FAILURE, 0x0116): "revision mismatch",
+    (CONNECTION_FAILURE, *NO_MORE_CONNECTIONS): "no more connections",
+    (CONNECTION_FAILURE, *OTHER_PRODUCT): "vendor or product code mismatch",
+    (CONNECTION_FAILURE, *OTHER_DEVICE_TYPE): "device type mismatch",
+    (CONNECTION_FAILURE, *OTHER_REVISION): "revision mismatch",
     (CONNECTION_FAILURE, 0x0117): "invalid connection point",
     (CONNECTION_FAILURE, 0x0203): "connection timed out",
     (CONNECTION_FAILURE, 0x0204): "the request timed out on its route",
@@ -108,7 +112,7 @@ EXTENDED: Mapping[tuple[int, int], str] = {
     (CONNECTION_FAILURE, 0x0302): "no network bandwidth",
     (CONNECTION_FAILURE, *NO_SUCH_PORT): "no such port",
     (CONNECTION_FAILURE, *NO_SUCH_SLOT): "no such slot or link address",
-    (CONNECTION_FAILURE, 0x0315): "invalid segment in path",
+    (CONNECTION_FAILURE, *INVALID_SEGMENT): "invalid segment in path",
     (PATH_SEGMENT_ERROR, *NO_SUCH_SYMBOL): "no such tag",
     (LOGIX, *OFFSET_BEYOND_END): "offset beyond the end of the data",
     (LOGIX, *BEYOND_END): "elements beyond the end of the tag",

@@ -1,4 +1,4 @@
-"""The types of text that a tag can have: STRING, the structure of Logix controllers, and SSTRING.
+"""The types of text that a tag can have: STRING and structures like it, and SSTRING.
 
 Owns: their octets, kept and sent.  Rule: text is ISO-8859-1; octets that were received are kept as they came, and
 what of them cannot be shown as text is not shown.  Must not know services or tags.
@@ -7,12 +7,14 @@ what of them cannot be shown as text is not shown.  Must not know services or ta
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cpppo.errors import LocalProtocolError
-from cpppo.server.enip.wire.types import BY_CODE, STRUCTURE, TYPES, Kind
+from cpppo.server.enip.wire.structures import Structure
+from cpppo.server.enip.wire.types import BY_CODE, DINT, SINT, STRUCTURE, TYPES, Kind
 
-__all__ = ["KINDS", "SSTRING", "STRING", "LogixString", "ShortString", "kind_of"]
+__all__ = ["KINDS", "SSTRING", "STRING", "LogixString", "ShortString", "kind_of", "structure"]
 
 _ENCODING = "iso-8859-1"
 
@@ -30,28 +32,25 @@ def _encoded(name: str, value: Any, capacity: int) -> bytes:
     return octets
 
 
-class LogixString:
-    """A structure of LEN (DINT) and DATA (``capacity`` characters), padded to whole words.
+class LogixString(Structure):
+    """A structure of LEN (DINT) and DATA (``capacity`` characters), padded to whole words, whose value is text.
 
     Its LEN is whatever was written; the text has the characters that are there.
     """
 
-    code: str = ""
     default: Any = ""
-    tag_type: int | None = STRUCTURE
 
-    def __init__(self, name: str, handle: int, capacity: int) -> None:
-        self.name = name
-        self.handle = handle
+    def __init__(self, name: str, capacity: int, handle: int | None = None, template_name: str | None = None) -> None:
+        super().__init__(name, [("LEN", DINT, 0), ("DATA", SINT, capacity)], handle, template_name)
         self.capacity = capacity
-        self._struct = struct.Struct(f"<i{capacity + -capacity % 4}s")
-        self.size = self._struct.size
-
-    def __repr__(self) -> str:
-        return self.name
+        self._struct = struct.Struct(f"<i{self.size - DINT.size}s")
 
     def produce(self, value: Any) -> bytes:
-        """The octets of a text; LocalProtocolError if it is none, or too long."""
+        """The octets of a text (or of its members, or so many octets); LocalProtocolError if it does not fit."""
+        if not isinstance(value, str):
+            if isinstance(value, Mapping) or (isinstance(value, (bytes, bytearray)) and len(value) == self.size):
+                return super().produce(value)
+            raise LocalProtocolError(f"{value!r} is no {self.name}: it takes text")
         octets = _encoded(self.name, value, self.capacity)
         return self._struct.pack(len(octets), octets)
 
@@ -60,6 +59,15 @@ class LogixString:
         length, data = self._struct.unpack(octets)
         text: bytes = data[: min(max(length, 0), self.capacity)]
         return text.decode(_ENCODING)
+
+
+def structure(name: str, members: Sequence[tuple[str, Kind, int]]) -> Structure:
+    """A structure; one of LEN (DINT) and DATA (an array of SINT) is text, as it is to clients."""
+    if [(one.lower(), kind) for one, kind, _ in members] == [("len", DINT), ("data", SINT)]:
+        (_, _, none), (_, _, capacity) = members
+        if capacity and not none:
+            return LogixString(name, capacity)
+    return Structure(name, members)
 
 
 class ShortString:
@@ -102,7 +110,7 @@ class ShortString:
         return b"".join(kept), at
 
 
-STRING = LogixString("STRING", 0x0FCE, 82)
+STRING = LogixString("STRING", 82, 0x0FCE, "ASCIISTRING82")
 SSTRING = ShortString("SSTRING", 0xDA)
 
 #: Every type that a tag can have, by name.

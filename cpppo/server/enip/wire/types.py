@@ -105,7 +105,7 @@ def pack(kind: Kind, values: Sequence[Any]) -> bytes:
             except (struct.error, OverflowError) as found:
                 raise LocalProtocolError(f"{value!r} is no {kind.name}: {found}", f"[{index}]") from None
             except LocalProtocolError as found:
-                raise LocalProtocolError(found.reason, f"[{index}]") from None
+                raise LocalProtocolError(found.reason, f"[{index}]{'.' if found.path else ''}{found.path}") from None
         raise
 
 

@@ -103,7 +103,7 @@ def test_a_service_is_overridden_by_its_method_alone() -> None:
 
 def test_resolved_paths_are_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """More paths than are remembered are resolved all the same, and no more are kept."""
-    monkeypatch.setattr("cpppo.server.enip.device.router._TARGETS", 10)
+    monkeypatch.setattr("cpppo.server.enip.device.directory._TARGETS", 10)
     device = Device()
     device.add_tag(Attribute("SCADA", INT, default=list(range(100))))
     simulator = Simulator(device)

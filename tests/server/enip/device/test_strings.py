@@ -10,6 +10,7 @@ import pytest
 from cpppo.errors import LocalProtocolError
 from cpppo.server.enip.device import Attribute
 from cpppo.server.enip.wire.strings import SSTRING, STRING
+from cpppo.server.enip.wire.types import unpack
 from tests.server.enip.device.frames import (
     Simulator,
     device,
@@ -288,12 +289,8 @@ def test_short_strings_as_attributes() -> None:
 def test_observer_sees_whole_texts(simulator: Simulator) -> None:
     """Whoever looks on is given each text read or written, as octets that are kept."""
     seen: list[Any] = []
-    simulator.device.router.observer = lambda one, first, octets, sign: seen.append(
-        (
-            one.name,
-            first,
-            [one.type.unpack(octets[at : at + one.type.size]) for at in range(0, len(octets), one.type.size)],
-        )
+    simulator.device.router.observer = lambda name, kind, first, octets, sign: seen.append(
+        (name, first, unpack(kind, octets))
     )
     simulator.cip(read(symbol("Names", 1), 2))
     simulator.cip(written(symbol("Name"), 1, string("x")))

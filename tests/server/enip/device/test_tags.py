@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import struct
+from typing import Any
 
 import pytest
 
-from cpppo.server.enip.device import Attribute
 from cpppo.server.enip.wire.types import BOOL, DINT, INT, LREAL, REAL, TYPES, UINT
 from tests.server.enip.device.frames import (
     Simulator,
@@ -378,7 +378,7 @@ def test_refused_modifies(simulator: Simulator, request_: bytes, reply: str) -> 
 def test_observer_sees_reads_and_writes(simulator: Simulator) -> None:
     """Every read and write of a tag, by whatever service, is shown: element, octets, and which it was."""
     seen: list[tuple[str, int, bytes, str]] = []
-    simulator.device.router.observer = lambda one, first, octets, sign: seen.append((one.name, first, octets, sign))
+    simulator.device.router.observer = lambda name, kind, first, octets, sign: seen.append((name, first, octets, sign))
     simulator.cip(read(symbol("Wide", 1), 2))
     simulator.cip(write(symbol("Wide", 2), 0xC4, 1, b"\5\0\0\0"))
     simulator.cip(read_fragmented(symbol("SCADA"), 1000, 1990))
@@ -407,7 +407,7 @@ def test_observer_sees_reads_and_writes(simulator: Simulator) -> None:
 def test_observer_sees_other_services(simulator: Simulator, request_: bytes, sign: str) -> None:
     """... also those that change bits, and those of attributes."""
     seen: list[tuple[str, int, bytes, str]] = []
-    simulator.device.router.observer = lambda one, first, octets, sign: seen.append((one.name, first, octets, sign))
+    simulator.device.router.observer = lambda name, kind, first, octets, sign: seen.append((name, first, octets, sign))
     assert simulator.cip(request_)[2] == 0
     assert seen == [("Word", 0, b"\7\0", sign)]
 
@@ -415,7 +415,7 @@ def test_observer_sees_other_services(simulator: Simulator, request_: bytes, sig
 def test_observer_that_fails_changes_no_reply(simulator: Simulator) -> None:
     """Whatever becomes of the printing, the reply is that of the read or write."""
 
-    def fail(one: Attribute, first: int, octets: bytes, sign: str) -> None:
+    def fail(name: str, kind: Any, first: int, octets: bytes, sign: str) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
     simulator.device.router.observer = fail

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from cpppo.grammar import Message, guarded, offsets, payload
-from cpppo.server.enip.wire.services import attributes, tag
+from cpppo.server.enip.wire.services import attributes, browse, tag
 from cpppo.server.enip.wire.services.base import Service, requests
 from cpppo.server.enip.wire.types import UINT
 
 __all__ = ["MULTIPLE", "MEMBERS", "MemberRequest", "Multiple", "MultipleReply"]
 
-#: What may stand in a Multiple Service Packet: everything but another one.
-MEMBERS = (*attributes.SERVICES, *tag.SERVICES)
+#: What may stand in a Multiple Service Packet: everything but another one, and the Connection Manager's.
+MEMBERS = (*attributes.SERVICES, *tag.SERVICES, *browse.SERVICES)
 
 MemberRequest: Any = requests(MEMBERS)
 
