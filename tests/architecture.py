@@ -60,6 +60,8 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.server.enip.arguments", "cli"),
     ("cpppo.server.enip.options", "cli"),
     ("cpppo.server.enip.tagging", "cli"),
+    ("cpppo.server.enip.plant", "cli"),
+    ("cpppo.server.enip.toml", "cli"),
     ("cpppo.server.enip.simulator", "cli"),
     ("cpppo.server.enip.pytest_plugin", "cli"),
     ("cpppo.server.enip.get", "cli"),

@@ -84,7 +84,8 @@ def test_wheel_says_what_it_is(wheel: Wheel) -> None:
 def test_wheel_requires_what_the_files_say(wheel: Wheel) -> None:
     """Plain requirements are those of requirements.txt; all others belong to an extra."""
     plain = [line for line in wheel.metadata.get_all("Requires-Dist") or [] if "extra ==" not in line]
-    assert [re.split(r"[<>=]", line)[0] for line in plain] == ["greenery"]
+    assert [re.split(r"[<>=]", line)[0] for line in plain] == ["greenery", "tomli"]
+    assert "python_version <" in plain[1]
     assert {"all", "test"} <= set(wheel.metadata.get_all("Provides-Extra") or [])
 
 

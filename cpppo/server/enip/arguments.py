@@ -2,7 +2,7 @@
 
 Owns: the command line as a parser and as `Settings`.
 Rule: an option that cannot be understood raises UsageError, saying what to write instead.
-Must not know tags, devices or sockets.
+Must not know tags or sockets.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from cpppo.errors import UsageError
 from cpppo.server.command import add_verbosity, parse_address
 from cpppo.server.delay import Delay
+from cpppo.server.enip.device import DEFAULT_PROFILE, PROFILES
 from cpppo.server.enip.options import ADDRESS
 from cpppo.server.enip.serve import MAXIMUM_SESSIONS
 from cpppo.server.enip.wire.header import MAXIMUM_LENGTH
@@ -38,6 +39,9 @@ examples:
   enip_server 'Grid=DINT[2,3]' Level=REAL=12.5 'Ramp=INT[4]=1,2,3,4' "Name=STRING='unit 7'" 'Tag@0x93/1/10=DINT'
                                                two dimensions, initial values, text, a chosen address
   enip_server - < tags.txt                     tags from standard input, one a line
+  enip_server --config plant.toml              structures, programs, descriptions: a whole controller
+  enip_server --check --config plant.toml      is the file right?
+  enip_server --identity 1756-L83E SCADA       pass for another controller
 
 then, in another terminal:
   enip_client 'SCADA[1]=99' 'SCADA[0-10]'
@@ -48,9 +52,12 @@ SIGHUP opens the --log file anew.
 
 
 class Settings(NamedTuple):
-    """What a command line asks for; ``tags`` as they were written."""
+    """What a command line asks for; ``tags`` as they were written; ``identity``: the name of a profile, if given."""
 
     tags: list[str]
+    config: str | None
+    check: bool
+    identity: str | None
     address: tuple[str, int]
     connections: int
     idle_s: float | None
@@ -68,14 +75,22 @@ def parse_arguments(argv: Sequence[str] | None) -> Settings:
 
     What argparse refuses, ``--help`` and ``--version`` end the program, as usual.
     """
-    given = _parser().parse_args(argv)
+    parser = _parser()
+    given = parser.parse_args(argv)
     if given.web is not None:
         raise UsageError(f"--web {given.web}: there is no web interface in this version; leave the option out")
+    if not given.tags and given.config is None:
+        parser.error("name at least one TAG, eg. SCADA=INT[1000], or a plant file, eg. --config plant.toml")
+    if given.check and given.config is None:
+        raise UsageError("--check: of what? Name the plant file, eg. --check --config plant.toml")
     idle_s = None
     if given.idle is not None:
         idle_s = _seconds("--idle", given.idle)
     return Settings(
         tags=given.tags,
+        config=given.config,
+        check=given.check,
+        identity=given.identity,
         address=parse_address(given.address, ADDRESS),
         connections=_number("--connections", given.connections, 1, _CONNECTIONS),
         idle_s=idle_s,
@@ -115,10 +130,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "tags",
-        nargs="+",
+        nargs="*",
         metavar="TAG",
         help="name[@class/instance/attribute][=TYPE][[count[,count[,count]]]][=values], "
-        "eg. SCADA=INT[1000]; - reads them from stdin",
+        "eg. SCADA=INT[1000]; - reads them from stdin; needed unless --config has some",
     )
     network = parser.add_argument_group("network")
     network.add_argument(
@@ -142,6 +157,20 @@ def _parser() -> argparse.ArgumentParser:
         help="end the connection of a client that sends no whole request for so long (default: never)",
     )
     controller = parser.add_argument_group("controller")
+    controller.add_argument(
+        "-c",
+        "--config",
+        metavar="FILE",
+        help="a plant file (TOML): the controller, its types, tags and programs; tags named here are added",
+    )
+    controller.add_argument(
+        "--check", action="store_true", help="tell what is wrong with the plant file and the tags, and end"
+    )
+    controller.add_argument(
+        "--identity",
+        metavar="PROFILE",
+        help=f"pass for {', '.join(PROFILES)} (default {DEFAULT_PROFILE}, or as the plant file says)",
+    )
     controller.add_argument(
         "-d",
         "--delay",

@@ -25,8 +25,9 @@ from cpppo.server.command import (
 )
 from cpppo.server.enip.arguments import Settings, parse_arguments
 from cpppo.server.enip.control import Controlled, completed
-from cpppo.server.enip.device import Attribute, Device, Identity, Object
+from cpppo.server.enip.device import Attribute, Device, Identity, profile_named
 from cpppo.server.enip.options import ADDRESS
+from cpppo.server.enip.plant import PlantError, parse_plant, read_plant
 from cpppo.server.enip.serve import connections_for, serve
 from cpppo.server.enip.tagging import create
 from cpppo.server.enip.wire.types import Kind, unpack
@@ -79,11 +80,19 @@ def main(
         if reopen is not None:
             chores.append(reopen)
         try:
-            device = _device(settings, attribute_class, identity_class)
+            device, said = _device(settings, attribute_class, identity_class or Identity)
+        except OSError as exc:
+            return _failed(2, f"cannot read {exc.filename}: {exc.strerror}; name a plant file that can be read")
+        except PlantError as exc:
+            print(exc, file=sys.stderr)
+            return _failed(2, f"{settings.config} has {_mistakes(exc)}; see above")
         except UsageError as exc:
             return _failed(2, exc)
         except KeyboardInterrupt:  # while tags were read from standard input
             return 130
+        if settings.check:
+            print(f"{settings.config}: {said}: all right")
+            return 0
         wanted = connections_for(settings.connections) + _OTHER_DESCRIPTORS
         if 0 < (got := raise_descriptor_limit(wanted)) < wanted:
             log.log(NORMAL, "%d descriptors can be open at once; --connections may want up to %d", got, wanted)
@@ -116,37 +125,32 @@ def _failed(code: int, reason: object) -> int:
     return code
 
 
-def _device(settings: Settings, attribute_class: type[Attribute], identity_class: type[Identity] | None) -> Device:
-    device = Device() if identity_class is None else _Identified(identity_class)
-    device.strict = settings.strict
+def _mistakes(exc: PlantError) -> str:
+    count = len(exc.problems)
+    return f"{count} mistake{'' if count == 1 else 's'}"
+
+
+def _device(settings: Settings, attribute_class: type[Attribute], identity_class: type[Identity]) -> tuple[Device, str]:
+    """The device with all its tags, and what the plant file has."""
+    identity = None if settings.identity is None else profile_named(settings.identity)
+    plant = parse_plant(b"", identity=identity) if settings.config is None else read_plant(settings.config, identity)
+    device = plant.device(strict=settings.strict, identity_class=identity_class)
+    plant.populate(device, attribute_class)
     for text in read_lines(settings.tags, sys.stdin):
-        create(device, text, attribute_class)
-    if not device.tags():
+        create(device, text, attribute_class, plant.kinds)
+    if not device.tags() and settings.config is None:
         raise UsageError("no tags on standard input; give one a line, eg. SCADA=INT[1000]")
     if settings.print:
         device.router.observer = _Printer()
     if settings.delay.range[1]:
         log.log(NORMAL, "Delaying all responses by %s seconds", settings.delay)
-    return device
+    return device, plant.summary()
 
 
 def _profiling(path: str) -> Callable[[Callable[[], None]], None]:
     from cpppo.server.profiling import Profiling  # slow to import, and seldom wanted
 
     return Profiling(path)
-
-
-class _Identified(Device):
-    """A device that is identified by an Identity object of some class of its own."""
-
-    def __init__(self, identity_class: type[Identity]) -> None:
-        self._identity_class = identity_class
-        super().__init__()
-
-    def add(self, one: Object) -> None:
-        if type(one) is Identity:
-            one = self.identity = self._identity_class(one.data, one.instance_id)
-        super().add(one)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cpppo.errors import UsageError
@@ -16,7 +17,17 @@ from cpppo.server.enip.wire.strings import KINDS
 from cpppo.server.enip.wire.types import BOOL, DWORD, INT, Kind
 from cpppo.server.enip.wire.values import QUOTED, Unfit, parse_int, parse_value
 
-__all__ = ["ADDRESS", "MAXIMUM_DIMENSIONS", "MAXIMUM_ELEMENTS", "TIMEOUT_S", "TagSpec", "parse_tag"]
+__all__ = [
+    "ADDRESS",
+    "MAXIMUM_DIMENSIONS",
+    "MAXIMUM_ELEMENTS",
+    "TIMEOUT_S",
+    "TagSpec",
+    "tag_address",
+    "parse_tag",
+    "parse_type",
+    "tag_spec",
+]
 
 #: The default address: all interfaces, and the port registered for EtherNet/IP.
 ADDRESS = ("", PORT)
@@ -38,7 +49,9 @@ _TAG = re.compile(
     r"(?P<name>[^=\[\]@]*)(@(?P<address>[^=\[\]]*))?(=(?P<type>[^\[\]=,\"']*))?(\[(?P<size>[^\]]*)\])?(?P<set>\s*=(?P<values>.*))?",
     re.DOTALL,
 )
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(:[A-Za-z0-9_]+)*")
+_WORD = r"[A-Za-z_][A-Za-z0-9_]*"
+_NAME = re.compile(rf"(Program:{_WORD}\.)?{_WORD}(:[A-Za-z0-9_]+)*", re.IGNORECASE)
+_TYPE = re.compile(r"(?P<type>[^\[\]]*)(\[(?P<size>[^\]]*)\])?")
 _SIZE = re.compile(r"\s*0*([1-9][0-9]{0,8})\s*", re.ASCII)
 _BARE = re.compile(r"[^,]*")
 _COMMA = re.compile(r"\s*(?:(,)\s*|\Z)")
@@ -49,7 +62,8 @@ class TagSpec(NamedTuple):
     """A tag of the simulator.
 
     ``shape``: its dimensions, () for a scalar; ``values``: those of its first elements, the others are zero;
-    ``address``: the class, instance and attribute that were chosen for it.
+    ``address``: the class, instance and attribute that were chosen for it; ``access``: what clients may do, one of
+    read-write, read-only and none; ``description``: for people.
     """
 
     name: str
@@ -57,6 +71,8 @@ class TagSpec(NamedTuple):
     shape: tuple[int, ...] = ()
     values: tuple[Any, ...] = ()
     address: tuple[int, int, int] | None = None
+    access: str = "read-write"
+    description: str = ""
 
     @property
     def elements(self) -> int | None:
@@ -64,19 +80,21 @@ class TagSpec(NamedTuple):
         return math.prod(self.shape) if self.shape else None
 
 
-def parse_tag(text: str) -> TagSpec:
+def parse_tag(text: str, kinds: Mapping[str, Kind] = KINDS) -> TagSpec:
     """A tag of ``name[@class/instance/attribute][=TYPE][[size[,size[,size]]]][=value,...]``.
 
     The default is a scalar INT of value 0.  UsageError if the text cannot be understood.
+
+    :param kinds: the types there are, by name in upper case.
     """
     shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
     try:
-        return _parse(text.strip())
+        return _parse(text.strip(), kinds)
     except UsageError as exc:
         raise UsageError(f"tag {shown!r}: {exc}") from None
 
 
-def _parse(text: str) -> TagSpec:
+def _parse(text: str, kinds: Mapping[str, Kind]) -> TagSpec:
     match = _TAG.fullmatch(text)
     if match is None or not match["name"] or (match["set"] and match["type"] is match["size"] is None):
         raise UsageError("it is not name=TYPE[size]=values; eg. SCADA=INT[1000], Level=REAL or Ramp=INT[4]=1,2,3,4")
@@ -85,28 +103,58 @@ def _parse(text: str) -> TagSpec:
         raise UsageError(f"its name is longer than {_NAME_LENGTH} characters")
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no tag name; use letters, digits and _, no digit first")
-    address = None if match["address"] is None else _address(name, match["address"])
+    address = None if match["address"] is None else tag_address(name, match["address"])
     kind: Kind = INT
     if match["type"] is not None:
-        wanted = match["type"].strip()
-        if wanted.upper() not in KINDS:
-            raise UsageError(f"unknown type {wanted!r}; one of {', '.join(KINDS)}; values follow the type")
-        kind = KINDS[wanted.upper()]
+        kind = _kind(match["type"], kinds, "; values follow the type")
     elif match["set"]:
         raise UsageError(f"values need a type before them; eg. {name}=INT[4]=1,2,3,4 or {name}=REAL=12.5")
     shape = () if match["size"] is None else _shape(name, kind, match["size"])
     most = math.prod(shape)
     values = _values(name, kind, match["values"], most) if match["set"] else ()
-    if kind is not BOOL or not shape:
-        return TagSpec(name, kind, shape, values, address)
-    # A controller keeps arrays of BOOL in DWORDs, and serves those
-    words = [0] * -(-len(values) // _WORD_BITS)
-    for at, value in enumerate(values):
-        words[at // _WORD_BITS] |= value << at % _WORD_BITS
-    return TagSpec(name, DWORD, (-(-most // _WORD_BITS),), tuple(words), address)
+    return tag_spec(name, kind, shape, values, address)
 
 
-def _address(name: str, text: str) -> tuple[int, int, int]:
+def tag_spec(
+    name: str,
+    kind: Kind,
+    shape: tuple[int, ...],
+    values: Sequence[Any] = (),
+    address: tuple[int, int, int] | None = None,
+    access: str = "read-write",
+    description: str = "",
+) -> TagSpec:
+    """A tag; a controller keeps arrays of BOOL in DWORDs, and serves those."""
+    if kind is BOOL and shape:
+        words = [0] * -(-len(values) // _WORD_BITS)
+        for at, value in enumerate(values):
+            words[at // _WORD_BITS] |= bool(value) << at % _WORD_BITS
+        kind, shape, values = DWORD, (-(-shape[0] // _WORD_BITS),), words
+    return TagSpec(name, kind, shape, tuple(values), address, access, description)
+
+
+def parse_type(name: str, text: str, kinds: Mapping[str, Kind]) -> tuple[Kind, tuple[int, ...]]:
+    """(type, dimensions) of ``TYPE[size,...]``; UsageError if the text cannot be understood.
+
+    :param name: of what is of that type, for examples.
+    :param kinds: the types there are, by name in upper case.
+    """
+    match = _TYPE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text[:_SHOWN]!r} is no type; eg. INT, REAL[10] or DINT[2,3]")
+    kind = _kind(match["type"], kinds)
+    return kind, () if match["size"] is None else _shape(name, kind, match["size"])
+
+
+def _kind(text: str, kinds: Mapping[str, Kind], hint: str = "") -> Kind:
+    wanted = text.strip()
+    if wanted.upper() not in kinds:
+        raise UsageError(f"unknown type {wanted[:_SHOWN]!r}; one of {', '.join(kinds)}{hint}")
+    return kinds[wanted.upper()]
+
+
+def tag_address(name: str, text: str) -> tuple[int, int, int]:
+    """The numbers of ``class/instance/attribute``; UsageError, with the tag's name in an example, if they are none."""
     try:
         class_id, instance, attribute = map(parse_int, text[:_SHOWN].split("/"))
     except ValueError:
@@ -143,6 +191,8 @@ def _values(name: str, kind: Kind, text: str, most: int) -> tuple[Any, ...]:
             raise UsageError(f"{place} is missing; eg. {name}={kind.name}={_example(kind)}")
         if len(values) == most:
             raise UsageError(f"{place}, {one[:20]!r}, is one too many: there {_are(most)}")
+        if isinstance(kind.default, dict):
+            raise UsageError(f"initial values of a structure like {kind.name} are given in the plant file")
         try:
             values.append(parse_value(kind, one))
         except Unfit as exc:

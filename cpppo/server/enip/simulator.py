@@ -13,12 +13,14 @@ import operator
 import threading
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from cpppo.errors import Error, LocalProtocolError, UsageError
 from cpppo.server.delay import Delay
-from cpppo.server.enip.device import LOGIX_L61, Attribute, AttributeFailure, Device, IdentityData
+from cpppo.server.enip.device import Attribute, AttributeFailure, IdentityData, Profile, profile_named
+from cpppo.server.enip.plant import parse_plant, read_plant
 from cpppo.server.enip.serve import MAXIMUM_SESSIONS, serve
 from cpppo.server.enip.tagging import create
 from cpppo.server.tcp import Server
@@ -133,12 +135,14 @@ class Simulator:
     :param address: (host, port) to listen on; this host alone and any free port if not given.
     :param attribute_class: what tags given as text are made of; a subclass of ``device.Attribute``.
     :param strict: refuse what is written in another type than the tag's, as a controller does, even if it would fit.
-    :param identity: who the controller says it is.
+    :param identity: who the controller says it is: an identity, a profile, or the name of one, eg. ``1756-L83E``.
+    :param config: a plant file, whose types, tags and programs there are, too.
     :param connections: sessions there can be at once.
     :param idle_s: seconds without a request after which a client is left; None: never.
     :param delay: of each response; its ``value``, in seconds, can be changed at any time.
 
-    UsageError for a tag that cannot be understood, or given twice.  ``device`` takes Objects of your own.
+    UsageError for a tag that cannot be understood, or given twice; PlantError with all that is wrong with ``config``.
+    ``device`` takes Objects of your own.
     """
 
     def __init__(
@@ -147,19 +151,25 @@ class Simulator:
         address: tuple[str, int] = LOOPBACK,
         attribute_class: type[Attribute] = Attribute,
         strict: bool = False,
-        identity: IdentityData = LOGIX_L61,
+        identity: IdentityData | Profile | str | None = None,
+        config: str | Path | None = None,
         connections: int = MAXIMUM_SESSIONS,
         idle_s: float | None = None,
         delay: Delay | None = None,
     ) -> None:
-        self.device = Device(identity, strict)
+        if isinstance(identity, str):
+            identity = profile_named(identity)
+        profile = Profile(identity) if isinstance(identity, IdentityData) else identity
+        plant = parse_plant(b"", identity=profile) if config is None else read_plant(config, profile)
+        self.device = plant.device(strict)
+        plant.populate(self.device, attribute_class)
         self._listen = partial(serve, self.device, address, connections, idle_s=idle_s, delay=delay)
         self._serving: tuple[Server, threading.Thread] | None = None
         for tag in tags:
             if isinstance(tag, Attribute):
                 self.device.add_tag(tag)
             elif isinstance(tag, str):
-                create(self.device, tag, attribute_class)
+                create(self.device, tag, attribute_class, plant.kinds)
             else:
                 raise UsageError(
                     f"{tag!r} is no tag; write each as an argument, eg. simulator('SCADA=INT[10]', 'Level=REAL')"

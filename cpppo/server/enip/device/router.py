@@ -36,17 +36,22 @@ class Device(Directory):
     :param identity: who it is, or a whole profile.
     :param strict: tags refuse other types than their own, as a controller does, also those that would fit.
     :param name: that of its program.
+    :param identity_class: what says who it is; a subclass of ``Identity``.
 
     ``clock``: gives microseconds since 1970; until somebody sets it, it is always 1970.
     """
 
     def __init__(
-        self, identity: IdentityData | Profile = LOGIX_L61, strict: bool = False, name: str = "Simulator"
+        self,
+        identity: IdentityData | Profile = LOGIX_L61,
+        strict: bool = False,
+        name: str = "Simulator",
+        identity_class: type[Identity] = Identity,
     ) -> None:
         profile = identity if isinstance(identity, Profile) else Profile(identity)
         super().__init__(MessageRouter(self.request, packets=not profile.micro800))
         self.micro800 = profile.micro800
-        self.identity = Identity(profile.identity)
+        self.identity = identity_class(profile.identity)
         self.manager = ConnectionManager(self.request, profile.identity, profile.large, not profile.micro800)
         self.clock: Callable[[], int] = _epoch
         self.name = name

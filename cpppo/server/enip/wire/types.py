@@ -36,6 +36,7 @@ __all__ = [
     "ULINT",
     "USINT",
     "WORD",
+    "limits",
     "pack",
     "unpack",
 ]
@@ -102,11 +103,25 @@ def pack(kind: Kind, values: Sequence[Any]) -> bytes:
         for index, value in enumerate(values):
             try:
                 kind.produce(value)
-            except (struct.error, OverflowError) as found:
-                raise LocalProtocolError(f"{value!r} is no {kind.name}: {found}", f"[{index}]") from None
+            except (struct.error, OverflowError):
+                raise LocalProtocolError(_unfit(kind, value), f"[{index}]") from None
             except LocalProtocolError as found:
                 raise LocalProtocolError(found.reason, f"[{index}]{'.' if found.path else ''}{found.path}") from None
         raise
+
+
+def limits(kind: Kind) -> tuple[int, int]:
+    """The least and the greatest value of a whole-number type."""
+    bits = 8 * kind.size
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if kind.code.islower() else (0, (1 << bits) - 1)
+
+
+def _unfit(kind: Kind, value: Any) -> str:
+    """What is wrong with a value that a type of numbers does not take."""
+    if kind.code in "fd":
+        return f"{value!r} is no {kind.name}, which takes numbers" + (" up to 3.4e38" if kind.code == "f" else "")
+    low, high = limits(kind)
+    return f"{value!r} is no {kind.name}, which takes whole numbers of {low} to {high}"
 
 
 def unpack(kind: Kind, octets: bytes) -> list[Any]:

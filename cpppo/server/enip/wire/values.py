@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from cpppo.errors import LocalProtocolError, UsageError
-from cpppo.server.enip.wire.types import LREAL, TYPES, Kind
+from cpppo.server.enip.wire.types import LREAL, TYPES, Kind, limits
 
 __all__ = ["QUOTED", "Unfit", "parse_int", "parse_value"]
 
@@ -48,7 +48,7 @@ def parse_value(kind: Kind, text: str) -> bool | int | float | str:
         return _BOOLS[text.lower()]
     if kind.code in "fd":
         return _real(kind, text)
-    low, high = _limits(kind)
+    low, high = limits(kind)
     try:
         number = parse_int(text)
     except ValueError:
@@ -73,6 +73,8 @@ def _real(kind: Kind, text: str) -> float:
 
 
 def _text(kind: Kind, text: str) -> str:
+    if not isinstance(kind.default, str):
+        raise Unfit(f"{text!r} is no {kind.name}, which is a structure: write its members' values one by one")
     if not QUOTED.fullmatch(text):
         raise Unfit(f"{text!r} is no {kind.name}; write it in quotes, that the shell leaves there")
     value = _ESCAPE.sub(_unescaped, text[1:-1])
@@ -92,16 +94,10 @@ def _unescaped(match: re.Match[str]) -> str:
     return _ESCAPED[sort]
 
 
-def _limits(kind: Kind) -> tuple[int, int]:
-    """The least and the greatest value of a whole-number type."""
-    bits = 8 * kind.size
-    return (-(1 << bits - 1), (1 << bits - 1) - 1) if kind.code.islower() else (0, (1 << bits) - 1)
-
-
 def _wider(number: int) -> str | None:
     """The narrowest type that takes a number, if any does."""
     for name in ("SINT", "USINT", "INT", "UINT", "DINT", "UDINT", "LINT", "ULINT"):
-        low, high = _limits(TYPES[name])
+        low, high = limits(TYPES[name])
         if low <= number <= high:
             return name
     return None
