@@ -50,8 +50,9 @@ def bind(self, address, genuine=socket.socket.bind):
     if not isinstance(address, tuple):
         return genuine(self, address)
     genuine(self, ("127.0.0.1", bound.get(address[1], 0)))
-    if address[1]:
-        bound.setdefault(address[1], self.getsockname()[1])
+    used = self.getsockname()[1]
+    for port in (address[1] or used, used):  # the same one again, for UDP beside TCP
+        bound.setdefault(port, used)
 
 def getaddrinfo(host, port, *rest, genuine=socket.getaddrinfo, **keywords):
     return genuine("127.0.0.1" if port in ports else host, port, *rest, **keywords)

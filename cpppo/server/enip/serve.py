@@ -1,4 +1,4 @@
-"""The simulator over TCP: a Device behind a threaded server.
+"""The simulator over TCP: a Device behind a threaded server; and over UDP, where it can be discovered.
 
 Owns: joining sessions to sockets: handles, places, addresses, the log of clients coming and going, and the time
 that a client may take.  Rule: moves octets and time, decides nothing about the protocol.
@@ -19,9 +19,11 @@ from collections.abc import Callable
 from cpppo.logs import NORMAL
 from cpppo.server.delay import Delay
 from cpppo.server.enip.device import Device
+from cpppo.server.enip.listing import Discovery
 from cpppo.server.enip.session import Session
 from cpppo.server.enip.wire.header import MAXIMUM_LENGTH
 from cpppo.server.tcp import Connection, Server, format_address
+from cpppo.server.udp import WILDCARDS, Datagrams, Peer, local_host
 
 __all__ = ["MAXIMUM_SESSIONS", "REGISTER_S", "connections_for", "serve"]
 
@@ -57,6 +59,8 @@ def serve(
     run: Callable[[Callable[[], None]], object] | None = None,
 ) -> Server:
     """A server of ``device`` that listens on (host, port); its ``serve`` method accepts until ``stop``.
+
+    Until then it also answers discovery over UDP there, unless that port is taken.
 
     :param sessions: there can be at once.
     :param idle_s: seconds without a whole request after which a client is left; None: never.
@@ -96,8 +100,9 @@ def serve(
         return again if tick is None else min(again, tick())
 
     look = _Look(idle_s)
-    server = Server(address, talk, ended, connections_for(sessions), "enip", delay, chores, run)
+    server = _Discovered(address, talk, ended, connections_for(sessions), "enip", delay, chores, run)
     host = server.address
+    server.datagrams = _datagrams(device, host)
     log.log(NORMAL, "EtherNet/IP Simulator: %s", host)
     log.log(NORMAL, "enip_srv server PID [%5d] running on %s", os.getpid(), host)
     return server
@@ -106,6 +111,36 @@ def serve(
 def _microseconds() -> int:
     """What the wall clock of this machine says, since 1970."""
     return time.time_ns() // 1000
+
+
+class _Discovered(Server):
+    """The TCP server, and what answers over UDP beside it, if anything does: they end together."""
+
+    datagrams: Datagrams | None = None
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        if self.datagrams is not None:
+            self.datagrams.stop(timeout_s)
+        super().stop(timeout_s)
+
+
+def _datagrams(device: Device, address: tuple[str, int]) -> Datagrams | None:
+    """What answers discovery over UDP where TCP is served; None, and a warning, if it cannot be."""
+    host, port = address
+    discovery = Discovery(device)
+
+    def answer(data: bytes, peer: Peer) -> bytes:
+        return discovery.answer(data, lambda: (_ipv4(local_host(peer, host)), port))
+
+    where = format_address(address)
+    try:
+        datagrams = Datagrams(address, answer, "discovery")
+    except (OSError, RuntimeError) as exc:
+        log.warning("no UDP on %s (%s): discovery will not be answered there; TCP is served all the same", where, exc)
+        return None
+    if host not in WILDCARDS:
+        log.log(NORMAL, "discovery on %s: asked directly; broadcasts reach a server on all interfaces only", where)
+    return datagrams
 
 
 class _Places:

@@ -17,8 +17,9 @@ from cpppo.server.enip.device.connections import Origin
 from cpppo.server.enip.device.object import READ_OCTETS, Context
 from cpppo.server.enip.device.router import Device
 from cpppo.server.enip.device.tags import REPLY_OCTETS
+from cpppo.server.enip.listing import LISTS
 from cpppo.server.enip.wire import header, items, status
-from cpppo.server.enip.wire.header import HEADER_OCTETS, MAXIMUM_LENGTH, ReplyFrame, RequestFrame
+from cpppo.server.enip.wire.header import HEADER_OCTETS, MAXIMUM_LENGTH, VERSION, ReplyFrame, RequestFrame
 from cpppo.server.enip.wire.services import REPLY, SERVICES, Reply, Request
 
 __all__ = ["EXPLANATIONS", "Session"]
@@ -27,10 +28,6 @@ log = logging.getLogger("enip.srv")
 
 #: Malformed requests that are explained in the log, a session; finding out why costs far more than answering.
 EXPLANATIONS = 10
-
-_VERSION = 1
-#: The capability of List Services: CIP over TCP.
-_TCP = 0x20
 
 
 class Session:
@@ -155,8 +152,8 @@ class Session:
             return self._refused(frame, status.ENIP_INVALID_LENGTH)
         if self.registered:
             return self._refused(frame, status.ENIP_UNSUPPORTED_COMMAND)
-        granted = asked.version == _VERSION and not asked.options
-        payload = header.Register(_VERSION, 0)
+        granted = asked.version == VERSION and not asked.options
+        payload = header.Register(VERSION, 0)
         if not granted:
             self._note("session of version %d, options %d refused", asked.version, asked.options)
             code = status.ENIP_UNSUPPORTED_VERSION
@@ -176,32 +173,8 @@ class Session:
     def _nop(self, frame: Any, octets: bytes) -> bytes:
         return b""
 
-    def _list_services(self, frame: Any, octets: bytes) -> bytes:
-        services = items.ServicesItem(_VERSION, _TCP, "Communications\0\0")
-        return self._reply(frame, items.ItemList([items.ReplyItem(items.SERVICES, services)]))
-
-    def _list_interfaces(self, frame: Any, octets: bytes) -> bytes:
-        return self._reply(frame, items.ItemList([]))
-
-    def _list_identity(self, frame: Any, octets: bytes) -> bytes:
-        who = self.device.identity.data
-        ip, port = self.address
-        identity = items.Identity(
-            version=_VERSION,
-            family=2,
-            port=port,
-            address=ip,
-            vendor=who.vendor,
-            device_type=who.device_type,
-            product_code=who.product_code,
-            major=who.major,
-            minor=who.minor,
-            status=who.status,
-            serial=who.serial,
-            name=who.product_name,
-            state=who.state,
-        )
-        return self._reply(frame, items.ItemList([items.ReplyItem(items.IDENTITY, identity)]))
+    def _list(self, frame: Any, octets: bytes) -> bytes:
+        return self._reply(frame, LISTS[frame.command](self.device, lambda: self.address))
 
     def _send_rr_data(self, frame: Any, octets: bytes) -> bytes:
         if frame.session != self.handle or not self.registered:
@@ -303,8 +276,6 @@ _COMMANDS: dict[int, Callable[[Session, Any, bytes], bytes]] = {
     header.SEND_UNIT_DATA: Session._send_unit_data,
     header.REGISTER_SESSION: Session._register,
     header.UNREGISTER_SESSION: Session._unregister,
-    header.LIST_IDENTITY: Session._list_identity,
-    header.LIST_SERVICES: Session._list_services,
-    header.LIST_INTERFACES: Session._list_interfaces,
+    **dict.fromkeys(LISTS, Session._list),
     header.NOP: Session._nop,
 }

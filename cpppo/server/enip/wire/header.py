@@ -25,6 +25,7 @@ __all__ = [
     "SEND_RR_DATA",
     "SEND_UNIT_DATA",
     "UNREGISTER_SESSION",
+    "VERSION",
     "Register",
     "ReplyFrame",
     "RequestFrame",
@@ -33,8 +34,8 @@ __all__ = [
 NOP, LIST_SERVICES, LIST_IDENTITY, LIST_INTERFACES = 0x0000, 0x0004, 0x0063, 0x0064
 REGISTER_SESSION, UNREGISTER_SESSION, SEND_RR_DATA, SEND_UNIT_DATA = 0x0065, 0x0066, 0x006F, 0x0070
 
-#: The port registered for EtherNet/IP over TCP.
-PORT = 44818
+#: The version of the encapsulation, and the port registered for it, over TCP and over UDP.
+VERSION, PORT = 1, 44818
 
 #: Octets before the payload, and the longest payload that the length field can state.
 HEADER_OCTETS, MAXIMUM_LENGTH = 24, 65511
