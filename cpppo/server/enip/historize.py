@@ -9,7 +9,8 @@ import argparse
 import operator
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from cpppo.history import Writer
@@ -20,6 +21,7 @@ __all__ = ["Historized", "historized", "main"]
 
 _EXAMPLES = """\
 Each read and write is a line: the time (UTC), the tag with its first and last element, and the values.
+Of a member of a structure, or a bit, that is written, the line has the whole element as it is then.
 A file that exists is appended to; its directories are created; if the disk is full the simulator goes on.
 
 examples:
@@ -43,6 +45,8 @@ class Historized(Attribute):
         super().__init__(name, *arguments, **settings)
         # Held around an access and its record: lines stand in the order in which it happened.
         self._accessing = threading.RLock()
+        #: Whether what is read was not asked for: the rest of an element that is written in part.
+        self._filling = False
         self.history.comment(f"Started recording Tag: {name}")
 
     def __getitem__(self, key: Any) -> Any:
@@ -53,8 +57,9 @@ class Historized(Attribute):
             except Exception as exc:
                 self._failed("Read", first, last, exc)
                 raise
-            values = value if isinstance(key, slice) else [value]
-            self.history.write({"read": values}, serial=[self.name, [first, last]])
+            if not self._filling:
+                values = value if isinstance(key, slice) else [value]
+                self.history.write({"read": values}, serial=[self.name, [first, last]])
         return value
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -69,12 +74,23 @@ class Historized(Attribute):
             self.history.write({"write": values}, serial=[self.name, [first, last]])
 
     def modify_octets(self, start: int, or_mask: bytes, and_mask: bytes) -> bytes:
-        with self._accessing:  # reads and then writes: nothing comes between
+        with self._written(start, len(or_mask)):
             return super().modify_octets(start, or_mask, and_mask)
 
     def write_octets(self, start: int, octets: bytes) -> None:
-        with self._accessing:  # of an element written in part, the rest is read first
+        with self._written(start, len(octets)):
             super().write_octets(start, octets)
+
+    @contextmanager
+    def _written(self, start: int, count: int) -> Iterator[None]:
+        """Around an access that may read and then writes some octets: nothing comes between."""
+        with self._accessing:
+            before = self._filling
+            self._filling = before or bool(start % self.type.size or count % self.type.size)
+            try:
+                yield
+            finally:
+                self._filling = before
 
     def _elements(self, key: Any) -> tuple[int, int]:
         """The first and the last element of an index or slice, be they there or not."""

@@ -115,7 +115,7 @@ def main(
             return _failed(1, refused(exc, settings.address, ADDRESS[1]))
         surroundings["address"] = serving.address
         count, where = len(device.tags()), format_address(serving.address)
-        started = f"enip_server: {count} tag{'s'[: count > 1]} on {where}; Ctrl-C ends it"
+        started = f"enip_server: {count} tag{'' if count == 1 else 's'} on {where}; Ctrl-C ends it"
         serve_until_interrupted(serving, lambda: print(started, file=sys.stderr, flush=True), argv is None)
     return 0
 

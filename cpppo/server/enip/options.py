@@ -42,8 +42,14 @@ MAXIMUM_DIMENSIONS = 3
 
 #: Characters that a symbolic path segment can hold.
 _NAME_LENGTH = 255
-#: Characters of a text that an error repeats.
-_SHOWN = 60
+#: Characters of a text that an error repeats, and types that it names.
+_SHOWN, _NAMED = 60, 40
+#: What types are called elsewhere.
+_ELSEWHERE = {
+    **{"FLOAT": "REAL", "DOUBLE": "LREAL", "BOOLEAN": "BOOL", "CHAR": "SINT", "TEXT": "STRING"},
+    **{"INT8": "SINT", "INT16": "INT", "INT32": "DINT", "INT64": "LINT", "FLOAT32": "REAL", "FLOAT64": "LREAL"},
+    **{"UINT8": "USINT", "UINT16": "UINT", "UINT32": "UDINT", "UINT64": "ULINT"},
+}
 
 _TAG = re.compile(
     r"(?P<name>[^=\[\]@]*)(@(?P<address>[^=\[\]]*))?(=(?P<type>[^\[\]=,\"']*))?(\[(?P<size>[^\]]*)\])?(?P<set>\s*=(?P<values>.*))?",
@@ -109,7 +115,7 @@ def _parse(text: str, kinds: Mapping[str, Kind]) -> TagSpec:
         kind = _kind(match["type"], kinds, "; values follow the type")
     elif match["set"]:
         raise UsageError(f"values need a type before them; eg. {name}=INT[4]=1,2,3,4 or {name}=REAL=12.5")
-    shape = () if match["size"] is None else _shape(name, kind, match["size"])
+    shape = () if match["size"] is None else _shape(name, kind, match["size"], "{}={}")
     most = math.prod(shape)
     values = _values(name, kind, match["values"], most) if match["set"] else ()
     return tag_spec(name, kind, shape, values, address)
@@ -133,23 +139,26 @@ def tag_spec(
     return TagSpec(name, kind, shape, tuple(values), address, access, description)
 
 
-def parse_type(name: str, text: str, kinds: Mapping[str, Kind]) -> tuple[Kind, tuple[int, ...]]:
+def parse_type(name: str, text: str, kinds: Mapping[str, Kind], form: str = "{}={}") -> tuple[Kind, tuple[int, ...]]:
     """(type, dimensions) of ``TYPE[size,...]``; UsageError if the text cannot be understood.
 
     :param name: of what is of that type, for examples.
     :param kinds: the types there are, by name in upper case.
+    :param form: how both are written.
     """
     match = _TYPE.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"{text[:_SHOWN]!r} is no type; eg. INT, REAL[10] or DINT[2,3]")
     kind = _kind(match["type"], kinds)
-    return kind, () if match["size"] is None else _shape(name, kind, match["size"])
+    return kind, () if match["size"] is None else _shape(name, kind, match["size"], form)
 
 
 def _kind(text: str, kinds: Mapping[str, Kind], hint: str = "") -> Kind:
     wanted = text.strip()
     if wanted.upper() not in kinds:
-        raise UsageError(f"unknown type {wanted[:_SHOWN]!r}; one of {', '.join(kinds)}{hint}")
+        names = [one if one in KINDS else kinds[one].name for one in kinds][:_NAMED]
+        here = f"write {_ELSEWHERE[wanted.upper()]}, " if wanted.upper() in _ELSEWHERE else ""
+        raise UsageError(f"unknown type {wanted[:_SHOWN]!r}; {here}one of {', '.join(names)}{hint}")
     return kinds[wanted.upper()]
 
 
@@ -162,17 +171,17 @@ def tag_address(name: str, text: str) -> tuple[int, int, int]:
     return class_id, instance, attribute
 
 
-def _shape(name: str, kind: Kind, text: str) -> tuple[int, ...]:
+def _shape(name: str, kind: Kind, text: str, form: str) -> tuple[int, ...]:
     sizes = [_SIZE.fullmatch(one) for one in text.split(",", MAXIMUM_DIMENSIONS)]
     shape = tuple(int(one[1]) for one in sizes if one)
     most = min(MAXIMUM_ELEMENTS, _MAXIMUM_OCTETS // kind.size)
     if len(shape) != len(sizes) or len(shape) > MAXIMUM_DIMENSIONS or math.prod(shape) > most or len(text) > 99:
         raise UsageError(
             f"size {text[:20]!r} is not a number of 1 to {most}, nor up to {MAXIMUM_DIMENSIONS} with as many elements"
-            f" in all; eg. {name}={kind.name}[10] or {name}={kind.name}[2,3]"
+            f" in all; eg. {form.format(name, f'{kind.name}[10]')} or {form.format(name, f'{kind.name}[2,3]')}"
         )
     if kind is BOOL and len(shape) > 1:
-        raise UsageError(f"arrays of BOOL have one dimension; eg. {name}=BOOL[{math.prod(shape)}]")
+        raise UsageError(f"arrays of BOOL have one dimension; eg. {form.format(name, f'BOOL[{math.prod(shape)}]')}")
     return shape
 
 
