@@ -26,8 +26,8 @@ STRUCTURE_BIT, ARRAY_BIT = 0x8000, 0x2000
 
 #: BOOL members share octets of this many bits, whose names begin so and end with their place.
 _HOST_BITS, _HOST_NAME = 8, "ZZZZZZZZZZ"
-#: Characters of a name, as controllers limit them.
-_NAME_LENGTH = 40
+#: Characters of a name, as controllers limit them, and of the greatest place of a member.
+_NAME_LENGTH, _PLACE_LENGTH = 40, len(str(MAXIMUM_MEMBERS))
 #: Octets that a template's size counts beside the definition before it is padded, and after that.
 _COUNTED, _UNREAD = 23, 20
 _ENCODING = "iso-8859-1"
@@ -179,8 +179,7 @@ def _laid_out(structure: str, members: Iterable[tuple[str, Kind, int]]) -> tuple
             raise LocalProtocolError(f"member {name!r}: {kind.name} cannot be part of a structure; use STRING")
         if kind is BOOL and not count:
             if bit == _HOST_BITS:
-                host = f"{len(placed)}"
-                host = f"{_HOST_NAME}{structure}"[: _NAME_LENGTH - len(host)] + host
+                host = f"{_HOST_NAME}{structure}"[: _NAME_LENGTH - _PLACE_LENGTH] + str(len(placed))
                 placed.append(Member(host, SINT, 0, end, hidden=True))
                 end, bit = end + 1, 0
             placed.append(Member(name, BOOL, 0, end - 1, bit))

@@ -187,6 +187,17 @@ def test_an_array_of_bool_is_one_of_dword(count: int, words: int) -> None:
     assert made.size == 4 + 4 * words
 
 
+@pytest.mark.parametrize("name", ["S", "x" * 27, "x" * 27 + "1", "x" * 28 + "1", "x" * 29 + "1", "x" * 39 + "1"])
+def test_hidden_octets_have_names_of_their_own(name: str) -> None:
+    """Their places at the end, however long the structure's name and whatever digits it ends with."""
+    members: list[tuple[str, Any, int]] = [("lead", SINT, 0), *((f"a{at}", BOOL, 0) for at in range(8))]
+    members += [("between", SINT, 0), *((f"b{at}", BOOL, 0) for at in range(440))]
+    hosts = [one.name for one in Structure(name, members).members if one.hidden]
+    assert len(hosts) == len(set(hosts)) == 56
+    prefix = ("ZZZZZZZZZZ" + name)[:37]
+    assert hosts[:3] == [f"{prefix}{place}" for place in (1, 11, 20)] and hosts[-1] == f"{prefix}497"
+
+
 # ------------------------------------------------------------------ names
 def test_members_are_found_without_case() -> None:
     """With the case they were given; the hidden octet of BOOLs, too; what is not there is None."""
