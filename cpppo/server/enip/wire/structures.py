@@ -88,6 +88,7 @@ class Structure:
         handle: int | None = None,
         template_name: str | None = None,
     ) -> None:
+        _named(name, "structure", also=":")
         self.name = name
         self.template_name = template_name or name
         self.members, end, self.alignment = _laid_out(name, members)
@@ -174,7 +175,7 @@ def _laid_out(structure: str, members: Iterable[tuple[str, Kind, int]]) -> tuple
     placed: list[Member] = []
     end, most, bit = 0, DINT.size, _HOST_BITS
     for name, kind, count in members:
-        _named(name)
+        _named(name, "member")
         if not kind.code and not isinstance(kind, Structure):
             raise LocalProtocolError(f"member {name!r}: {kind.name} cannot be part of a structure; use STRING")
         if kind is BOOL and not count:
@@ -200,11 +201,11 @@ def _laid_out(structure: str, members: Iterable[tuple[str, Kind, int]]) -> tuple
     return tuple(placed), end, most
 
 
-def _named(name: str) -> None:
-    """LocalProtocolError unless it can be the name of a member."""
-    if not (name.isascii() and name.isidentifier() and len(name) <= _NAME_LENGTH):
+def _named(name: str, of: str, also: str = "_") -> None:
+    """LocalProtocolError unless it can be a name ``of`` a member or a structure; ``also``: a character in it."""
+    if not (name.isascii() and name.replace(also, "_").isidentifier() and len(name) <= _NAME_LENGTH):
         raise LocalProtocolError(
-            f"{name[: _NAME_LENGTH + 1]!r} is no name of a member; use up to {_NAME_LENGTH} letters, digits and _"
+            f"{name[: _NAME_LENGTH + 1]!r} is no name of a {of}; use up to {_NAME_LENGTH} letters, digits and _"
         )
 
 

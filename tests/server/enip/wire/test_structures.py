@@ -233,11 +233,29 @@ def test_what_no_controller_could_have_is_refused(members: Any, words: str) -> N
         Structure("S", members)
 
 
+@pytest.mark.parametrize("name", ["", "1a", "a b", "a;b", "a.b", "a\0", "gr\xfc\xdfe", "a\u20ac", "x" * 41, "a:b c"])
+@pytest.mark.parametrize("make", [structure, lambda name, _: structure(name, [("LEN", DINT, 0), ("DATA", SINT, 8)])])
+def test_a_structure_needs_a_name_that_a_template_can_tell(make: Any, name: str) -> None:
+    """Clients find where it ends by a semicolon, and all are in ISO-8859-1; also of text."""
+    with pytest.raises(LocalProtocolError) as caught:
+        make(name, [("a", DINT, 0)])
+    assert caught.value.reason == f"{name!r} is no name of a structure; use up to 40 letters, digits and _"
+
+
+@pytest.mark.parametrize("name", ["x" * 40, "_", "AB:1756_IF8:I:0"])
+def test_names_that_a_structure_can_have(name: str) -> None:
+    """Those of modules have colons."""
+    made = Structure(name, [("a", DINT, 0)])
+    assert (made.name, made.template_name, repr(made)) == (name, name, name)
+    assert f"{name};nEA\0a\0".encode() in made.definition(number)
+
+
 def test_a_name_is_not_repeated_at_length() -> None:
     """Of a name that is far too long, an error shows the beginning."""
-    with pytest.raises(LocalProtocolError) as caught:
-        Structure("S", [("x" * 100_000, BOOL, 0)])
-    assert len(caught.value.reason) < 150
+    for name, member in (("S", "x" * 100_000), ("x" * 100_000, "a")):
+        with pytest.raises(LocalProtocolError) as caught:
+            Structure(name, [(member, BOOL, 0)])
+        assert len(caught.value.reason) < 150
 
 
 @pytest.mark.parametrize("name", ["x" * 40, "_", "Z9", "for", "__class__", "zzzzzzzzzz"])
