@@ -16,10 +16,22 @@ from typing import Any
 from cpppo.errors import LocalProtocolError
 from cpppo.server.enip.wire.types import BOOL, DINT, DWORD, SINT, STRUCTURE, Kind, pack, unpack
 
-__all__ = ["ARRAY_BIT", "MAXIMUM_MEMBERS", "STRUCTURE_BIT", "Member", "Members", "Structure", "template_words"]
+__all__ = [
+    "ARRAY_BIT",
+    "MAXIMUM_ELEMENTS",
+    "MAXIMUM_MEMBERS",
+    "MAXIMUM_SIZE",
+    "STRUCTURE_BIT",
+    "Member",
+    "Members",
+    "Structure",
+    "template_words",
+]
 
 #: Members that a structure may have, hidden ones included: a template counts them in 16 bits, controllers in less.
 MAXIMUM_MEMBERS = 512
+#: Elements of a member, which a template counts in 16 bits; octets of a structure, as controllers limit their tags.
+MAXIMUM_ELEMENTS, MAXIMUM_SIZE = 0xFFFF, 1 << 21
 
 #: Bits of a type word (of a symbol or a member): a structure, and an array of one dimension.
 STRUCTURE_BIT, ARRAY_BIT = 0x8000, 0x2000
@@ -178,6 +190,8 @@ def _laid_out(structure: str, members: Iterable[tuple[str, Kind, int]]) -> tuple
         _named(name, "member")
         if not kind.code and not isinstance(kind, Structure):
             raise LocalProtocolError(f"member {name!r}: {kind.name} cannot be part of a structure; use STRING")
+        if not 0 <= count <= MAXIMUM_ELEMENTS:
+            raise LocalProtocolError(f"member {name!r}: an array has 1 to {MAXIMUM_ELEMENTS} elements, not {count}")
         if kind is BOOL and not count:
             if bit == _HOST_BITS:
                 host = f"{_HOST_NAME}{structure}"[: _NAME_LENGTH - _PLACE_LENGTH] + str(len(placed))
@@ -198,6 +212,8 @@ def _laid_out(structure: str, members: Iterable[tuple[str, Kind, int]]) -> tuple
         raise LocalProtocolError("a structure needs at least one member")
     if len(placed) > MAXIMUM_MEMBERS:
         raise LocalProtocolError(f"{len(placed)} members are more than the {MAXIMUM_MEMBERS} that are possible")
+    if end > MAXIMUM_SIZE:
+        raise LocalProtocolError(f"{end} octets are more than the {MAXIMUM_SIZE} that a structure can have")
     return tuple(placed), end, most
 
 

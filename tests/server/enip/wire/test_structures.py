@@ -276,6 +276,24 @@ def test_the_most_members() -> None:
             Structure("S", [(f"m{at}", kind, 0) for at in range(count)])
 
 
+@pytest.mark.parametrize("kind", [BOOL, SINT, LREAL, STRUCT_B, STRING], ids=repr)
+@pytest.mark.parametrize("count", [-1, -32, -33, 65536, 1 << 32])
+def test_an_array_has_as_many_elements_as_a_template_can_count(kind: Any, count: int) -> None:
+    """No fewer than none, which would have members on top of each other, and no more than 16 bits tell."""
+    with pytest.raises(LocalProtocolError, match=f"member 'x': an array has 1 to 65535 elements, not {count}"):
+        Structure("S", [("a", DINT, 0), ("x", kind, count), ("b", DINT, 0)])
+
+
+def test_the_largest_structure() -> None:
+    """2 MB, as the tags of controllers; however it comes to be so large."""
+    part = Structure("Part", [("x", SINT, 1 << 15)])
+    assert Structure("S", [("a", part, 64)]).size == 1 << 21
+    assert Structure("S", [("a", part, 63), ("b", part, 0)]).size == 1 << 21
+    for members in ([("a", part, 64), ("b", BOOL, 0)], [("a", SINT, 0), ("b", part, 64)], [("a", part, 65535)]):
+        with pytest.raises(LocalProtocolError, match="octets are more than the 2097152 that a structure can have"):
+            Structure("S", members)
+
+
 # ------------------------------------------------------------------ handles
 MEMBERS: list[tuple[str, Any, int]] = [("a", DINT, 0), ("b", BOOL, 0), ("c", REAL, 4), ("d", STRUCT_B, 0)]
 
