@@ -21,6 +21,7 @@ __all__ = [
     "MAXIMUM_ELEMENTS",
     "MAXIMUM_MEMBERS",
     "MAXIMUM_SIZE",
+    "STRING_HANDLE",
     "STRUCTURE_BIT",
     "Member",
     "Members",
@@ -35,6 +36,11 @@ MAXIMUM_ELEMENTS, MAXIMUM_SIZE = 0xFFFF, 1 << 21
 
 #: Bits of a type word (of a symbol or a member): a structure, and an array of one dimension.
 STRUCTURE_BIT, ARRAY_BIT = 0x8000, 0x2000
+
+#: The handle of STRING: clients take whatever has it for text.
+STRING_HANDLE = 0x0FCE
+#: Handles that cannot be calculated, and the bit that makes others of them.
+_TAKEN, _OTHERWISE = frozenset({0, STRING_HANDLE}), 0x8000
 
 #: BOOL members share octets of this many bits, whose names begin so and end with their place.
 _HOST_BITS, _HOST_NAME = 8, "ZZZZZZZZZZ"
@@ -231,7 +237,8 @@ def _handle(structure: Structure) -> int:
     for one in structure.members:
         inner = f"{one.kind.handle:04x}" if isinstance(one.kind, Structure) else one.kind.name
         text.append(f"{one.name}:{inner}:{one.count}:{one.offset}:{one.bit}")
-    return crc_hqx("|".join(text).encode(_ENCODING), 0xFFFF) or 1
+    handle = crc_hqx("|".join(text).encode(_ENCODING), 0xFFFF)
+    return handle ^ _OTHERWISE if handle in _TAKEN else handle
 
 
 def _put(octets: bytearray, member: Member, value: Any) -> None:

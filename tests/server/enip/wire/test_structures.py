@@ -331,6 +331,12 @@ def test_handles_are_16_bits_and_numbered_structures_have_their_own() -> None:
     assert all(0 < one < 0x10000 for one in made) and len(set(made)) == 100
 
 
+@pytest.mark.parametrize(("name", "otherwise"), [("S127139", 0xFCE), ("S7", 0)])
+def test_no_structure_has_the_handle_of_string_by_chance(name: str, otherwise: int) -> None:
+    """Clients would take it for text; and zero for none."""
+    assert Structure(name, [("a", DINT, 0)]).handle == otherwise | 0x8000
+
+
 def test_a_handle_that_is_given_is_kept() -> None:
     """As a controller of that structure has it."""
     assert Structure("Motor", MEMBERS, 0x1234).handle == 0x1234
