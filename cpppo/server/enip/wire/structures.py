@@ -194,6 +194,8 @@ def _laid_out(structure: str, members: Iterable[tuple[str, Kind, int]]) -> tuple
     end, most, bit = 0, DINT.size, _HOST_BITS
     for name, kind, count in members:
         _named(name, "member")
+        if name.upper().startswith(_HOST_NAME):
+            raise LocalProtocolError(f"member {name!r}: names with {_HOST_NAME} in front are of octets that hold BOOLs")
         if not kind.code and not isinstance(kind, Structure):
             raise LocalProtocolError(f"member {name!r}: {kind.name} cannot be part of a structure; use STRING")
         if not 0 <= count <= MAXIMUM_ELEMENTS:
