@@ -384,3 +384,12 @@ def test_the_handle_is_the_same_everywhere(simulator: Simulator) -> None:
     assert simulator.cip(octets) == bytes.fromhex("cd000000")
     wrong = b"\x4d" + symbol("Outers", 1) + struct.pack("<HHH", 0x02A0, handle ^ 1, 1) + data[8:]
     assert simulator.cip(wrong) == bytes.fromhex("cd00ff01 0721")
+
+
+def test_an_element_larger_than_its_size_can_tell() -> None:
+    """Attribute 7 has 16 bits: it stays at the most, and the list is whole."""
+    of = Device()
+    of.add_tag(Attribute("Huge", structure("Huge", [("x", DINT, 20_000)]), {}))
+    of.add_tag(Attribute("Next", INT))
+    reply = Simulator(of).cip(asked((7, 1)))
+    assert reply[4:] == b"\1\0\0\0\xff\xff\4\0Huge" + b"\2\0\0\0\2\0\4\0Next"
