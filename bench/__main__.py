@@ -1,4 +1,4 @@
-"""``python -m bench [--write] [automata] [wire] [server] [simulator]``: measure, print one table; also ``make bench``.
+"""``python -m bench [--write] [SUITE...]``: measure, print one table; also ``make bench``.
 
 Exit status 0 whether or not goals are met (these are measurements, not tests), 1 if something does not work, 2 for
 wrong usage.
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench import automata, server, simulator, wire
+from bench import automata, browse, server, simulator, wire
 from bench.measure import Row
 
 __all__ = ["main", "replaced", "table"]
@@ -25,6 +25,7 @@ SUITES: dict[str, Callable[[], Iterator[Row]]] = {
     "wire": wire.rows,
     "server": server.rows,
     "simulator": simulator.rows,
+    "browse": browse.rows,
 }
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "performance.org"
 BEGIN, END = "# figures: begin", "# figures: end"

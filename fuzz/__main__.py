@@ -107,6 +107,7 @@ TARGETS: dict[str, Callable[[int, Counter[str]], None]] = {
     "patterns": automata(draw_pattern, examine_pattern),
     "frames": frames,
     "requests": vectors("requests"),
+    "connections": vectors("connections"),
     "replies": vectors("replies"),
     "paths": vectors("paths"),
 }

@@ -117,7 +117,7 @@ class Symbols(TagDelegate, Instances):
         return UDINT.produce(_BASE_TAG)
 
     def _element_size(self, number: int, entry: Entry) -> bytes:
-        return UINT.produce(0 if entry.attribute is None else entry.attribute.type.size)
+        return UINT.produce(0 if entry.attribute is None else min(entry.attribute.type.size, 0xFFFF))
 
     def _dimensions(self, number: int, entry: Entry) -> bytes:
         shape = () if entry.attribute is None else entry.attribute.shape

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cpppo.errors import LocalProtocolError
-from cpppo.server.enip.wire.structures import Structure
+from cpppo.server.enip.wire.structures import STRING_HANDLE, Structure
 from cpppo.server.enip.wire.types import BY_CODE, DINT, SINT, STRUCTURE, TYPES, Kind
 
 __all__ = ["KINDS", "SSTRING", "STRING", "LogixString", "ShortString", "kind_of", "structure"]
@@ -110,7 +110,7 @@ class ShortString:
         return b"".join(kept), at
 
 
-STRING = LogixString("STRING", 82, 0x0FCE, "ASCIISTRING82")
+STRING = LogixString("STRING", 82, STRING_HANDLE, "ASCIISTRING82")
 SSTRING = ShortString("SSTRING", 0xDA)
 
 #: Every type that a tag can have, by name.

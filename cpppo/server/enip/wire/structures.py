@@ -16,18 +16,36 @@ from typing import Any
 from cpppo.errors import LocalProtocolError
 from cpppo.server.enip.wire.types import BOOL, DINT, DWORD, SINT, STRUCTURE, Kind, pack, unpack
 
-__all__ = ["ARRAY_BIT", "MAXIMUM_MEMBERS", "STRUCTURE_BIT", "Member", "Members", "Structure", "template_words"]
+__all__ = [
+    "ARRAY_BIT",
+    "MAXIMUM_ELEMENTS",
+    "MAXIMUM_MEMBERS",
+    "MAXIMUM_SIZE",
+    "STRING_HANDLE",
+    "STRUCTURE_BIT",
+    "Member",
+    "Members",
+    "Structure",
+    "template_words",
+]
 
 #: Members that a structure may have, hidden ones included: a template counts them in 16 bits, controllers in less.
 MAXIMUM_MEMBERS = 512
+#: Elements of a member, which a template counts in 16 bits; octets of a structure, as controllers limit their tags.
+MAXIMUM_ELEMENTS, MAXIMUM_SIZE = 0xFFFF, 1 << 21
 
 #: Bits of a type word (of a symbol or a member): a structure, and an array of one dimension.
 STRUCTURE_BIT, ARRAY_BIT = 0x8000, 0x2000
 
+#: The handle of STRING: clients take whatever has it for text.
+STRING_HANDLE = 0x0FCE
+#: Handles that cannot be calculated, and the bit that makes others of them.
+_TAKEN, _OTHERWISE = frozenset({0, STRING_HANDLE}), 0x8000
+
 #: BOOL members share octets of this many bits, whose names begin so and end with their place.
 _HOST_BITS, _HOST_NAME = 8, "ZZZZZZZZZZ"
-#: Characters of a name, as controllers limit them.
-_NAME_LENGTH = 40
+#: Characters of a name, as controllers limit them, and of the greatest place of a member.
+_NAME_LENGTH, _PLACE_LENGTH = 40, len(str(MAXIMUM_MEMBERS))
 #: Octets that a template's size counts beside the definition before it is padded, and after that.
 _COUNTED, _UNREAD = 23, 20
 _ENCODING = "iso-8859-1"
@@ -88,6 +106,7 @@ class Structure:
         handle: int | None = None,
         template_name: str | None = None,
     ) -> None:
+        _named(name, "structure", also=":")
         self.name = name
         self.template_name = template_name or name
         self.members, end, self.alignment = _laid_out(name, members)
@@ -174,13 +193,16 @@ def _laid_out(structure: str, members: Iterable[tuple[str, Kind, int]]) -> tuple
     placed: list[Member] = []
     end, most, bit = 0, DINT.size, _HOST_BITS
     for name, kind, count in members:
-        _named(name)
+        _named(name, "member")
+        if name.upper().startswith(_HOST_NAME):
+            raise LocalProtocolError(f"member {name!r}: names with {_HOST_NAME} in front are of octets that hold BOOLs")
         if not kind.code and not isinstance(kind, Structure):
             raise LocalProtocolError(f"member {name!r}: {kind.name} cannot be part of a structure; use STRING")
+        if not 0 <= count <= MAXIMUM_ELEMENTS:
+            raise LocalProtocolError(f"member {name!r}: an array has 1 to {MAXIMUM_ELEMENTS} elements, not {count}")
         if kind is BOOL and not count:
             if bit == _HOST_BITS:
-                host = f"{len(placed)}"
-                host = f"{_HOST_NAME}{structure}"[: _NAME_LENGTH - len(host)] + host
+                host = f"{_HOST_NAME}{structure}"[: _NAME_LENGTH - _PLACE_LENGTH] + str(len(placed))
                 placed.append(Member(host, SINT, 0, end, hidden=True))
                 end, bit = end + 1, 0
             placed.append(Member(name, BOOL, 0, end - 1, bit))
@@ -198,14 +220,16 @@ def _laid_out(structure: str, members: Iterable[tuple[str, Kind, int]]) -> tuple
         raise LocalProtocolError("a structure needs at least one member")
     if len(placed) > MAXIMUM_MEMBERS:
         raise LocalProtocolError(f"{len(placed)} members are more than the {MAXIMUM_MEMBERS} that are possible")
+    if end > MAXIMUM_SIZE:
+        raise LocalProtocolError(f"{end} octets are more than the {MAXIMUM_SIZE} that a structure can have")
     return tuple(placed), end, most
 
 
-def _named(name: str) -> None:
-    """LocalProtocolError unless it can be the name of a member."""
-    if not (name.isascii() and name.isidentifier() and len(name) <= _NAME_LENGTH):
+def _named(name: str, of: str, also: str = "_") -> None:
+    """LocalProtocolError unless it can be a name ``of`` a member or a structure; ``also``: a character in it."""
+    if not (name.isascii() and name.replace(also, "_").isidentifier() and len(name) <= _NAME_LENGTH):
         raise LocalProtocolError(
-            f"{name[: _NAME_LENGTH + 1]!r} is no name of a member; use up to {_NAME_LENGTH} letters, digits and _"
+            f"{name[: _NAME_LENGTH + 1]!r} is no name of a {of}; use up to {_NAME_LENGTH} letters, digits and _"
         )
 
 
@@ -215,7 +239,8 @@ def _handle(structure: Structure) -> int:
     for one in structure.members:
         inner = f"{one.kind.handle:04x}" if isinstance(one.kind, Structure) else one.kind.name
         text.append(f"{one.name}:{inner}:{one.count}:{one.offset}:{one.bit}")
-    return crc_hqx("|".join(text).encode(_ENCODING), 0xFFFF) or 1
+    handle = crc_hqx("|".join(text).encode(_ENCODING), 0xFFFF)
+    return handle ^ _OTHERWISE if handle in _TAKEN else handle
 
 
 def _put(octets: bytearray, member: Member, value: Any) -> None:

@@ -157,7 +157,7 @@ def test_a_path_of_many_segments() -> None:
 
 
 # ------------------------------------------------------------------ damage
-@pytest.mark.parametrize("file", ["requests", "replies", "frames"])
+@pytest.mark.parametrize("file", ["requests", "connections", "replies", "frames"])
 def test_damaged_octets_are_parsed_alike_or_refused(file: str) -> None:
     """Any octets parse or raise RemoteProtocolError, never anything else; stepped equals compiled."""
     parsed = refusals = 0

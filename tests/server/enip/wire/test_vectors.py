@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cpppo.grammar import Message
 from cpppo.server.enip.wire import header, items
-from cpppo.server.enip.wire.services import SERVICES, Reply
+from cpppo.server.enip.wire.services import SERVICES, Reply, attributes, browse, connection, tag, unconnected
 from cpppo.server.enip.wire.services.base import REPLY
 from cpppo.server.enip.wire.status import ENCAPSULATION, EXTENDED, GENERAL
 from tests.helpers import Vector, check_vector, check_wire
@@ -31,6 +33,14 @@ def test_every_service_has_a_request_and_a_reply_among_the_vectors() -> None:
         if f"{one.__name__}(" not in text
     }
     assert missing == set()
+
+
+@pytest.mark.parametrize("module", [attributes, browse, connection, tag, unconnected])
+def test_every_message_of_a_service_has_a_vector(module: Any) -> None:
+    """What a refusal carries, too."""
+    text = " ".join(vector.expected for vectors in VECTORS.values() for vector in vectors)
+    kinds = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Message)]
+    assert [one.__name__ for one in kinds if one is not Message and f"{one.__name__}(" not in text] == []
 
 
 def test_every_command_and_item_has_a_vector() -> None:
