@@ -13,6 +13,7 @@ __all__ = ["Block", "blocks", "normalised", "registry_installs"]
 
 _BEGIN = re.compile(r"\s*#\+begin_src\s*(\S*)", re.IGNORECASE)
 _SESSION = re.compile(r":session +(\S+)")
+_TANGLE = re.compile(r":tangle +(\S+)")
 _END = re.compile(r"\s*#\+end_(src|example)", re.IGNORECASE)
 _EXAMPLE = re.compile(r"\s*#\+begin_example", re.IGNORECASE)
 _RESULTS = re.compile(r"\s*#\+results", re.IGNORECASE)
@@ -43,6 +44,7 @@ class Block:
     excuse: str | None = None  # None: to be run; else the reason, "" if none is given
     output: str | None = None
     before: str = ""  # the blocks before it of the same ``:session``, whose names it uses
+    file: str | None = None  # the name of a file to write it to, from ``:tangle``
 
     @property
     def program(self) -> str:
@@ -93,9 +95,9 @@ def blocks(text: str) -> list[Block]:
         if begin := _BEGIN.match(lines[at]):
             body, after = _body(lines, at)
             output, excuse = _output(lines, after), _excuse(lines, at)
-            session = _SESSION.search(lines[at])
+            session, file = _SESSION.search(lines[at]), _TANGLE.search(lines[at])
             before = sessions.get(session[1], "") if session else ""
-            found.append(Block(at + 1, begin[1].lower(), body, excuse, output, before))
+            found.append(Block(at + 1, begin[1].lower(), body, excuse, output, before, file[1] if file else None))
             if session and excuse is None:
                 sessions[session[1]] = f"{before}{body}\n"
             at = after

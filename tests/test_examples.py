@@ -2,7 +2,8 @@
 
 Documents speak of the standard ports on this host or some other; the runner sends all of it to servers of its
 own on free ports: whatever Python program an example starts is told, before anything else runs in it, to bind
-and connect there instead (see PORTS). An example that starts a server leaves it up for those that follow.
+and connect there instead (see PORTS). An example that starts a server leaves it up for those that follow; one of TOML
+is a plant file, which must be right, and with `:tangle NAME` is that file for those that follow.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from cpppo.server.enip.plant import parse_plant
 from tests.orgblocks import Block, blocks, normalised, registry_installs
 from tests.tools import ROOT, Server, need, python_environment
 
@@ -29,7 +31,9 @@ TIMEOUT_S = 60.0
 NEVER_RUN = ("pip", "pip3", "sudo", "git", "docker", "vagrant", "packer", "apt-get", "apt", "make")
 
 #: Commands that serve until they are stopped.
-SERVING = re.compile(r"(make simulator|enip_server|python3? -m cpppo\.server\.enip)(?![\w.])(?!.*(--help|-h\b))")
+SERVING = re.compile(
+    r"(make simulator|enip_server|python3? -m cpppo\.server\.enip)(?![\w.])(?!.*(--help|--check|-h\b))"
+)
 
 #: Put before every program of an example (as `sitecustomize`): documented port -> the one in use here.
 PORTS = """
@@ -97,8 +101,13 @@ class Runner:
 
     def run(self, block: Block) -> None:
         """Run one block; fails the test if it fails, or says something else than the document shows."""
+        if block.file is not None:
+            (self.work / block.file).write_text(block.text + "\n", encoding="utf-8")
         if block.excuse is not None:
             assert block.excuse, f"line {block.line}: 'not run, because' gives no reason"
+        elif block.language == "toml":
+            plant = parse_plant(block.text.encode(), f"line {block.line}")
+            plant.populate(plant.device())
         elif block.language in SHELLS:
             for line, command, output in block.commands():
                 self.shell(line, command, output)

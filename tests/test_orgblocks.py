@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cpppo.errors import UsageError
 from tests.orgblocks import Block, blocks, normalised, registry_installs
-from tests.test_examples import Runner, console_programs
+from tests.test_examples import SERVING, Runner, console_programs
 
 TEXT = """\
 * Demo
@@ -150,3 +151,23 @@ def test_session() -> None:
     assert (first.before, other.before, last.before) == ("", "", "x = 1\nprint(x)\n")
     done = subprocess.run([sys.executable, "-c", last.program], capture_output=True, text=True, check=True)
     assert done.stdout == "2\n"
+
+
+def test_plant_files(tmp_path: Path) -> None:
+    """A block of TOML must be a plant file that is right; with a name it is that file for the blocks after it."""
+    begin = "#+begin_src toml"
+    right, wrong = blocks(
+        f"{begin} :tangle a.toml\n  [tags]\n  A = 'INT'\n#+end_src\n{begin}\n[tags]\nA = 5\n#+end_src"
+    )
+    assert (right.file, wrong.file) == ("a.toml", None)
+    with Runner(tmp_path) as runner:
+        runner.run(right)
+        assert runner.finish(9, ["cat", "a.toml"]) == "[tags]\nA = 'INT'\n"
+        with pytest.raises(UsageError, match="^line 5:2: tags.A: "):
+            runner.run(wrong)
+
+
+def test_checks_are_no_servers() -> None:
+    """What starts a server is told from what only checks a file, or shows its usage."""
+    assert SERVING.match("enip_server --config a.toml") and SERVING.match("python -m cpppo.server.enip SCADA")
+    assert not any(map(SERVING.match, ["enip_server --check --config a.toml", "enip_server --help", "enip_client A"]))

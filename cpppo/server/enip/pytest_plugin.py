@@ -43,4 +43,6 @@ def plc_simulator(request: pytest.FixtureRequest, plc_simulator_factory: Callabl
     """A running simulator with the tag SCADA=INT[1000], or those of ``@pytest.mark.plc_tags``; ends with the test."""
     marker = request.node.get_closest_marker("plc_tags")
     tags, options = (marker.args, marker.kwargs) if marker is not None else ((), {})
-    return plc_simulator_factory(*(tags or DEFAULT_TAGS), **options)
+    if not tags and "config" not in options:
+        tags = DEFAULT_TAGS
+    return plc_simulator_factory(*tags, **options)

@@ -159,7 +159,7 @@ def test_controller(line: str, says: str) -> None:
         ("x = 'INT[0]'", 'x = "INT[10]"'),
         ("x = 'INT['", "is no type"),
         ("x = 'INT = 5'", "a type has no values"),
-        ("x = 'DINT[65536]'", "65536 elements are more than the 65535"),
+        ("x = 'DINT[65536]'", "an array has 1 to 65535 elements, not 65536"),
         ("x = 'SSTRING'", "use STRING"),
         ("x = 5", 'write eg. x = "REAL"'),
         ("x = { type = 'INT' }", 'write x = "INT"'),

@@ -87,6 +87,25 @@ def test_the_nearest_marker_counts(suite: pytest.Pytester) -> None:
     run(suite).assert_outcomes(passed=3)
 
 
+def test_plant_file(suite: pytest.Pytester) -> None:
+    """A marker that names a plant file has its tags, and others only if it names them."""
+    suite.makefile(".toml", plant="[tags]\nSCADA = 'REAL'\n")
+    suite.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.plc_tags(config="plant.toml")
+        def test_file(plc_simulator):
+            assert list(plc_simulator) == ["SCADA"] and plc_simulator["SCADA"].value == 0.0
+
+        @pytest.mark.plc_tags("More=INT", config="plant.toml")
+        def test_more(plc_simulator):
+            assert list(plc_simulator) == ["SCADA", "More"]
+        """
+    )
+    run(suite).assert_outcomes(passed=2)
+
+
 def test_bad_tags_are_told(suite: pytest.Pytester) -> None:
     """A marker with a tag that cannot be understood is an error of that test alone, and says what to write."""
     suite.makepyfile(
@@ -101,7 +120,7 @@ def test_bad_tags_are_told(suite: pytest.Pytester) -> None:
     )
     result = run(suite)
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*UsageError: tag 'SCADA=FLOAT': unknown type 'FLOAT'; one of *"])
+    result.stdout.fnmatch_lines(["*UsageError: tag 'SCADA=FLOAT': unknown type 'FLOAT'; write REAL, one of *"])
 
 
 def test_failures_are_the_tests_own(suite: pytest.Pytester) -> None:
