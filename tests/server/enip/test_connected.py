@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from cpppo.server.enip.device import profile_named
+from cpppo.server.enip.device import Attribute, profile_named
 from cpppo.server.enip.device.connections import MAXIMUM_CONNECTIONS
 from cpppo.server.enip.device.manager import LARGEST_SIZE, SMALLEST_SIZE
 from cpppo.server.enip.session import Session
+from cpppo.server.enip.wire.strings import STRING
 from tests.server.enip.device.connected import (
     BY_BACKPLANE,
     DIRECT,
@@ -270,6 +271,24 @@ def test_replies_are_bounded_by_the_size_asked_for(simulator: Simulator, size: i
     listed = client.cip(b"\x03" + numbers(1, 1) + bytes.fromhex("0300 0100 0700 0600"))
     assert len(listed) <= most and listed[2] in (0, 0x11)
     assert client.cip(read(symbol("None"))) == bytes.fromhex("cc000401 0000")
+
+
+def test_structures_in_a_crowded_packet() -> None:
+    """Each member has room for a type and handle, so that a read of a structure is cut short and not refused.
+
+    Only where that is too much for all of them together may one be refused, 0x11.
+    """
+    of = device()
+    of.add_tag(Attribute("Name", STRING, "unit 7"))
+    client = Client(Simulator(of), 60, large=False)
+    wide, name = read(symbol("SCADA"), 20), read(symbol("Name"))
+    cut = bytes.fromhex("cc000600 a002ce0f")
+    for crowd in (2, 5):
+        replies = members(client.cip(multiple(wide, *[name] * (crowd - 1))))
+        assert replies[0][:6] == bytes.fromhex("cc000600 c300")
+        assert all(one[:8] == cut for one in replies[1:])
+    replies = members(client.cip(multiple(*[name] * 6)))
+    assert {one[:8] for one in replies} == {cut, bytes.fromhex("cc001100")}
 
 
 def test_a_whole_thousand_in_one_connected_reply(simulator: Simulator) -> None:
