@@ -60,6 +60,7 @@ __all__ = [
     "available",
     "check",
     "dissect",
+    "dissect_all",
     "write_pcap",
 ]
 
@@ -194,7 +195,7 @@ def _udp(exchange: Exchange, ports: dict[str, tuple[int, int]]) -> Iterator[tupl
 
 
 def _tcp(exchange: Exchange, ports: dict[str, tuple[int, int]], mss: int) -> Iterator[tuple[str, bytes]]:
-    """A whole connection: handshake, acknowledged data, orderly close."""
+    """A whole connection: handshake, data that acknowledges what came before it, orderly close."""
     other = {C2S: S2C, S2C: C2S}
     sequence = {C2S: 1000, S2C: 5000}
 
@@ -208,7 +209,6 @@ def _tcp(exchange: Exchange, ports: dict[str, tuple[int, int]], mss: int) -> Ite
     for way, payload in exchange:
         for start in range(0, len(payload), mss):
             yield segment(way, _PSH | _ACK, payload[start : start + mss])
-            yield segment(other[way], _ACK)
     yield from (segment(C2S, _FIN | _ACK), segment(S2C, _FIN | _ACK), segment(C2S, _ACK))
 
 
@@ -221,8 +221,11 @@ def write_pcap(
     transport: str = "tcp",
     segment: int = 1460,
     start: int = 10**9,
+    before: int | None = None,
 ) -> list[str]:
     """Write a classic pcap (Ethernet, 1 ms between frames); returns each frame's direction.
+
+    ``before``: frames that the file has already, of conversations with other client ports.
 
     ``segment`` is the MSS: payloads are cut there (at least 4: on shorter first segments
     Wireshark's ENIP dissector gives up before reassembly).
@@ -230,10 +233,11 @@ def write_pcap(
     if transport not in ("tcp", "udp") or segment < 4 or any(way not in _MAC for way, _ in exchange):
         raise ValueError("transport 'tcp' or 'udp', segment at least 4, directions C2S or S2C")
     ports = {C2S: (client_port, port), S2C: (port, client_port)}
-    fp.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
+    if before is None:
+        fp.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
     directions = []
     for number, (way, frame) in enumerate(
-        _udp(exchange, ports) if transport == "udp" else _tcp(exchange, ports, segment)
+        _udp(exchange, ports) if transport == "udp" else _tcp(exchange, ports, segment), before or 0
     ):
         fp.write(struct.pack("<IIII", start + number // 1000, number % 1000 * 1000, len(frame), len(frame)) + frame)
         directions.append(way)
@@ -308,6 +312,8 @@ def _find_gaps(pdu: Pdu) -> None:
         return
     end = tail = pdu.pos + pdu.size
     missing = [at for at in range(pdu.pos, end) if at not in pdu.claimed]
+    if not missing:
+        return
     while tail - 1 in missing:
         tail -= 1
     prefixes = {
@@ -365,8 +371,13 @@ def _find_unpaired(pdus: Sequence[Pdu]) -> None:
                 pdu.object_to("unpaired", f"reply to service {service}, asked {asked}")
 
 
-def dissect(
-    exchange: Exchange,
+def dissect(exchange: Exchange, **options: Any) -> Dissection:
+    """Dissect a conversation; options as of `dissect_all`."""
+    return dissect_all([exchange], **options)[0]
+
+
+def dissect_all(
+    exchanges: Sequence[Exchange],
     *,
     protocol: str = "enip",
     port: int | None = None,
@@ -377,23 +388,44 @@ def dissect(
     timeout: float = 30.0,
     options: Sequence[str] = (),
     keep: str | None = None,
-) -> Dissection:
-    """Dissect a conversation; bad *bytes* never raise (see ``.errors``), a failing tshark does.
+) -> list[Dissection]:
+    """Dissect conversations, by one call of tshark; bad *bytes* never raise (see ``.errors``), a failing tshark does.
+
+    Each is a connection of its own; their frames are numbered on from one to the next.
 
     ``options``: further tshark arguments; ``keep``: path at which to leave the pcap file
     (open it in Wireshark to look at a failure).
     """
     port = PROTOCOLS[protocol][0] if port is None else port
-    exchange = [(way, bytes(payload)) for way, payload in exchange if payload]
+    exchanges = [[(way, bytes(payload)) for way, payload in exchange if payload] for exchange in exchanges]
+    results = [Dissection() for _ in exchanges]
+    places: list[tuple[Dissection, str]] = []  # of each frame
     with tempfile.NamedTemporaryFile(prefix="oracle-", suffix=".pcap") as fp:
-        ways = write_pcap(fp, exchange, port=port, transport=transport, segment=segment)
+        for at, exchange in enumerate(exchanges):
+            ways = write_pcap(
+                fp,
+                exchange,
+                port=port,
+                client_port=50000 + at,
+                transport=transport,
+                segment=segment,
+                before=len(places) if at else None,
+            )
+            places += [(results[at], way) for way in ways]
         fp.flush()
         if keep:
             shutil.copyfile(fp.name, keep)
         tree = ElementTree.fromstring(_pdml(fp.name, protocol, port, transport, timeout, options))
-    result = Dissection()
     for number, packet in enumerate(tree.iter("packet")):
-        result.extend(_pdus(packet, number + 1, ways[number], protocol, SEVERITY[min_severity]))
+        result, way = places[number]
+        result.extend(_pdus(packet, number + 1, way, protocol, SEVERITY[min_severity]))
+    for exchange, result in zip(exchanges, results, strict=True):
+        _find(exchange, result, strict)
+    return results
+
+
+def _find(exchange: Exchange, result: Dissection, strict: bool) -> None:
+    """Object to what is wrong with a conversation."""
     for pdu in result:
         if not pdu.errors:  # a malformed PDU has gaps anyway
             _find_gaps(pdu)
@@ -407,7 +439,6 @@ def dissect(
         seen = sum(pdu.size for pdu in result if pdu.direction == way)
         if sent != seen:
             result.errors.append(Finding(0, way, "uncovered", f"{sent} bytes sent, PDUs account for {seen}"))
-    return result
 
 
 def check(exchange: Exchange, **options: Any) -> Dissection:
@@ -445,6 +476,8 @@ def _selftest() -> None:
     assert len(check([(C2S, good[0][1] + good[2][1])])) == 2  # two PDUs in one send
     listing = [(C2S, _enip(0x63)), (S2C, _enip(0x63, b"\0\0"))]
     assert check(listing, transport="udp")[0].number("enip.command") == 0x63
+    first, second = dissect_all([good, [*register, (C2S, good[2][1]), (S2C, _rrdata(b"\xcd\0\0\0"))]])
+    assert [len(first), len(first.errors), len(second)] == [4, 0, 4] and {e.kind for e in second.errors} == {"unpaired"}
     modbus = [(C2S, bytes.fromhex("000100000006 010300000002")), (S2C, bytes.fromhex("000100000007 01030400010002"))]
     assert check(modbus, protocol="mbtcp")[0].number("mbtcp.trans_id") == 1
 

@@ -23,7 +23,17 @@ from typing import NoReturn
 
 import pytest
 
-__all__ = ["ADDRESS", "COMPLETE", "ROOT", "Server", "need", "need_module", "python_environment", "run_module"]
+__all__ = [
+    "ADDRESS",
+    "COMPLETE",
+    "ROOT",
+    "Server",
+    "missing",
+    "need",
+    "need_module",
+    "python_environment",
+    "run_module",
+]
 
 #: The directory that holds tests/, README.org and docs/ (and, in a checkout, the package).
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,9 +58,16 @@ def missing(what: str, install: str) -> NoReturn:
     pytest.skip(reason, allow_module_level=True)
 
 
-def need(program: str) -> str:
-    """The path of a program of the operating system, or a skip (see `missing`)."""
-    return shutil.which(program) or missing(program, f"apt-get install {PACKAGES.get(program, program)}")
+def need(program: str, optional: bool = False) -> str:
+    """The path of a program of the operating system, or a skip (see `missing`).
+
+    :param optional: that it is missing is a skip everywhere: CI does not install it.
+    """
+    install = f"apt-get install {PACKAGES.get(program, program)}"
+    found = shutil.which(program)
+    if found is None and optional:
+        pytest.skip(f"{program} is not installed: {install}", allow_module_level=True)
+    return found or missing(program, install)
 
 
 def need_module(name: str) -> ModuleType:

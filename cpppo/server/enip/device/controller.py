@@ -7,13 +7,20 @@ Must not know frames or sockets.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from cpppo.server.enip.device.attribute import Attribute
+from cpppo.errors import StatusError
+from cpppo.server.enip.device.attribute import MASK_GA_ALL, Attribute
 from cpppo.server.enip.device.object import Object
-from cpppo.server.enip.wire.types import INT, UDINT, UINT, ULINT, USINT
+from cpppo.server.enip.wire import status
+from cpppo.server.enip.wire.types import DINT, INT, UDINT, UINT, ULINT, USINT
 
 __all__ = ["Changes", "ProgramName", "WallClock"]
+
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1), timedelta(microseconds=1)
+#: The last moment that has a date, in microseconds.
+_LAST = (datetime.max - _EPOCH) // _MICROSECOND
 
 
 class ProgramName(Object):
@@ -28,7 +35,8 @@ class ProgramName(Object):
 
 
 class WallClock(Object):
-    """The clock (class 0x8B): microseconds since 1970 (attributes 6 and 11), and whether it is summer time (10).
+    """The clock (class 0x8B): microseconds since 1970 (attributes 6 and 11), the same as a date (5), and whether it is
+    summer time (10).
 
     ``now``: gives them.  Setting it changes what clients are told, not the clock of this machine.
     """
@@ -38,6 +46,7 @@ class WallClock(Object):
     def __init__(self, now: Callable[[], int]) -> None:
         super().__init__("Wall_Clock", 1)
         clock = _Time("time", now)
+        self.put(5, _Date("date", clock))
         self.put(6, clock)
         self.put(10, Attribute("summer_time", USINT, 0))
         self.put(11, clock)
@@ -60,6 +69,27 @@ class _Time(Attribute):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self._ahead = (value[0] if isinstance(key, slice) else value) - self._now()
+
+
+class _Date(Attribute):
+    """What a clock shows, as seven DINT: year, month, day, hour, minute, second and microsecond, of UTC."""
+
+    def __init__(self, name: str, clock: Attribute) -> None:
+        super().__init__(name, DINT, [0] * 7, mask=MASK_GA_ALL)
+        self._clock = clock
+
+    def __getitem__(self, key: Any) -> Any:
+        now = _EPOCH + min(self._clock[0], _LAST) * _MICROSECOND
+        return [now.year, now.month, now.day, now.hour, now.minute, now.second, now.microsecond][key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        values = self[:]
+        values[key] = value
+        try:
+            moment = datetime(*values)
+        except (ValueError, OverflowError):
+            raise StatusError(status.INVALID_VALUE) from None
+        self._clock[0] = (moment - _EPOCH) // _MICROSECOND
 
 
 class Changes(Object):

@@ -16,6 +16,7 @@ PATH_SEGMENT_ERROR = 0x04
 PATH_DESTINATION_UNKNOWN = 0x05
 PARTIAL = 0x06
 SERVICE_NOT_SUPPORTED = 0x08
+INVALID_VALUE = 0x09
 ATTRIBUTE_LIST_ERROR = 0x0A
 ATTRIBUTE_NOT_SETTABLE = 0x0E
 PRIVILEGE_VIOLATION = 0x0F
@@ -56,7 +57,7 @@ GENERAL: Mapping[int, str] = {
     PARTIAL: "partial transfer: there is more data",
     0x07: "connection lost",
     SERVICE_NOT_SUPPORTED: "service not supported",
-    0x09: "invalid attribute value",
+    INVALID_VALUE: "invalid attribute value",
     ATTRIBUTE_LIST_ERROR: "attribute list error",
     0x0B: "already in the requested mode or state",
     0x0C: "object state conflict",

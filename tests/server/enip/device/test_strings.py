@@ -261,6 +261,15 @@ def test_short_refused(simulator: Simulator, request_: bytes, reply: str) -> Non
     assert simulator.device["Shorts"].value == ["a", "", "bcd"]
 
 
+def test_short_write_sent_twice(simulator: Simulator) -> None:
+    """The whole request again after its data, its sequence count in front, as pycomm3 sends it, is no other data."""
+    for data, elements in ((b"\5hello", 1), (b"\1a\0\2bc", 3), (b"\0", 1)):
+        request = write(symbol("Shorts"), 0xDA, elements, data)
+        cip(simulator, request + b"\6\0" + request, "cd000000")
+    assert simulator.device["Shorts"].value == ["", "", "bc"]
+    cip(simulator, request + b"\6\0" + request[:-1], "cd 00 15 00")
+
+
 def test_short_write_fragments(simulator: Simulator) -> None:
     """Fragments of whole elements, each where the one before it ended."""
     cip(simulator, write_fragmented(symbol("Shorts"), 0xDA, 3, 0, b"\4long"), "d3000000")
