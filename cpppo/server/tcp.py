@@ -24,8 +24,11 @@ __all__ = ["MAXIMUM_CONNECTIONS", "Connection", "Server", "Talks", "format_addre
 
 log = logging.getLogger("network")
 
-#: Octets read at once, and connections that may wait to be accepted.
-_READ, _BACKLOG = 65536, 1024
+#: Octets read at once: few, since a buffer that is mostly cut off again leaves a hole in the memory; many after a read
+#: that was full, as more is waiting then.
+_READ, _MOST = 4096, 65536
+#: Connections that may wait to be accepted.
+_BACKLOG = 1024
 #: Seconds that a peer may still send after we have ended its connection, and that it may take to read what we send.
 _DRAIN_S, _SEND_S = 0.5, 30
 #: Connections there can be at once, each with a thread; those beyond are closed at once.
@@ -88,10 +91,12 @@ class Connection:
     def _converse(self) -> None:
         sock, talk, delay = self.sock, self.talk, self.server.delay
         recv, send, receive = sock.recv, sock.sendall, talk.receive
+        size = _READ
         while not talk.closed:
-            data = recv(_READ)
+            data = recv(size)
             if not data:
                 break
+            size = _MOST if len(data) == size else _READ
             self.busy = True
             if delay.value:
                 self._one_by_one(data)

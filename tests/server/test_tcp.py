@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -105,6 +105,45 @@ def test_answers() -> None:
         assert say(one, b"one") == b"one"
         assert say(two, b"two") == b"two"
         assert say(one, bytes(300_000)) == bytes(300_000)
+
+
+class Sizes:
+    """A socket that has some octets, and notes how many it is asked for."""
+
+    def __init__(self, octets: int) -> None:
+        self.octets, self.asked = octets, list[int]()
+
+    def getpeername(self) -> tuple[str, int]:
+        return "127.0.0.1", 1
+
+    def recv(self, size: int) -> bytes:
+        self.asked.append(size)
+        data = bytes(min(size, self.octets))
+        self.octets -= len(data)
+        return data
+
+    def sendall(self, data: bytes) -> None:
+        """Nobody looks at what is answered."""
+
+    def shutdown(self, how: int) -> None:
+        """Nobody is there."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.mark.parametrize(
+    ("octets", "asked"),
+    [(100, [4096, 4096]), (4096, [4096, 65536]), (100_000, [4096, 65536, 65536, 4096])],
+)
+def test_reads_are_small_until_much_is_waiting(octets: int, asked: list[int]) -> None:
+    """A connection makes room for 4096 octets, since most requests are small; for many while its reads are full."""
+    server, sock = Server(("127.0.0.1", 0), lambda sock: Echo()), Sizes(octets)
+    connection = tcp.Connection(server, cast(socket.socket, sock), Echo())
+    connection.thread.start()
+    connection.thread.join(TIMEOUT_S)
+    server.stop()
+    assert sock.asked == asked
 
 
 def test_closed_protocol_ends_the_connection() -> None:
