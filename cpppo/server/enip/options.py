@@ -107,6 +107,8 @@ def _parse(text: str, kinds: Mapping[str, Kind]) -> TagSpec:
     name = match["name"].strip()
     if len(name) > _NAME_LENGTH:
         raise UsageError(f"its name is longer than {_NAME_LENGTH} characters")
+    if name.lower().endswith(".toml"):
+        raise UsageError(f"it is no tag; a plant file is given as an option, --config {name}")
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} is no tag name; use letters, digits and _, no digit first")
     address = None if match["address"] is None else tag_address(name, match["address"])

@@ -68,6 +68,7 @@ def test_help_in_groups() -> None:
     end = text.index("\nexamples:\n")
     for place, until, options in (
         (network, controller, ("-a", "--address", "-w", "--web", "--connections", "--idle")),
+        (controller, output, ("-c", "--config", "--check", "--identity")),
         (controller, output, ("-d", "--delay", "-s", "--size", "--strict")),
         (output, end, ("-p", "--print", "-l", "--log", "-P", "--profile", "-v", "--verbose", "--version")),
     ):

@@ -159,6 +159,7 @@ def test_many_values_are_read_in_time_that_grows_with_their_number() -> None:
         ("3D=INT", "no digit first"),
         ("a b=INT", "letters"),
         ("a.b=INT", "letters"),
+        ("some/Plant.TOML", "--config some/Plant.TOML"),
         ("@2/1/1=INT", "SCADA=INT[1000]"),
         ("Stra\u00dfe=INT", "letters"),
         ("a\n=INT", None),
