@@ -73,6 +73,8 @@ def refused(address: tuple[str, int]) -> bool:
         socket.create_connection(address, TIMEOUT_S).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it came while the port was being closed
+        return False
     return False
 
 
