@@ -35,16 +35,17 @@ def hopeless(first: Node, fresh: Iterable[Node]) -> None:
     :raises GrammarError: naming the state, and what to change.
     """
     seen = set(reached(first))
+    free, free_inside = set[Node](), set[Node]()
     for node in fresh:
         if node not in seen:
             raise GrammarError(
                 f"{first.state}: {node.state} can never be reached: only by transitions that are never taken, as"
                 " those behind a decide without predicate, or of a terminal state with greedy=False; remove it or these"
             )
-        _circles(node, lambda each: not each.terminal)
+        _circles(node, lambda each: not each.terminal, free)
         if node.kind == MACHINE and not node.lazy:
             for each in reached(node.initial, False):
-                _circles(each, lambda each: True)
+                _circles(each, lambda each: True, free_inside)
         _strangers(first, node)
         if node.kind == MACHINE and isinstance(node.limit, int):
             _limits(node)
@@ -98,15 +99,20 @@ def reached(first: Node, inside: bool = True) -> Iterator[Node]:
                 waiting.append(each)
 
 
-def _circles(node: Node, passes: Callable[[Node], bool]) -> None:
-    """Refuse to go round without a symbol, through states that do nothing and that a run surely passes."""
-    seen: list[Node] = []
-    while node.kind == PLAIN and node.moves == NO_SYMBOL and passes(node):
+def _circles(node: Node, passes: Callable[[Node], bool], free: set[Node]) -> None:
+    """Refuse to go round without a symbol, through states that do nothing and that a run surely passes.
+
+    ``free`` are those known to lead out of there: a long line is gone through once, not from each of its states.
+    """
+    seen: dict[Node, None] = {}
+    while node not in free and node.kind == PLAIN and node.moves == NO_SYMBOL and passes(node):
         if node in seen:
-            names = " -> ".join(str(each.state) for each in [*seen[seen.index(node) :], node])
+            way = list(seen)
+            names = " -> ".join(str(each.state) for each in [*way[way.index(node) :], node])
             raise GrammarError(f"{names} goes in circles without taking a symbol; let a state on the way take input")
-        seen.append(node)
+        seen[node] = None
         node = node.epsilon
+    free.update(seen)
 
 
 def _strangers(first: Node, node: Node) -> None:

@@ -13,6 +13,7 @@ from cpppo.automata import (
     TransitionError,
     Unacceptable,
     chainable,
+    check,
     choice,
     decide,
     dfa,
@@ -70,6 +71,24 @@ def test_circle_behind_a_line() -> None:
     second[None] = second
     with pytest.raises(GrammarError, match=r"^\( second \) -> \( second \) goes in circles"):
         dfa("M", initial=first).run("")
+
+
+def test_a_line_is_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for circles, the states of a long line are asked once each, not again from each state before them."""
+    asked: list[Any] = []
+    circles = check._circles
+
+    def counted(node: Any, passes: Callable[[Any], bool], free: set[Any]) -> None:
+        def passed(each: Any) -> bool:
+            asked.append(each)
+            return passes(each)
+
+        circles(node, passed, free)
+
+    monkeypatch.setattr(check, "_circles", counted)
+    states = [state(str(number)) for number in range(1000)]
+    list(dfa("M", initial=line(*states, end())).run("x"))
+    assert len(states) <= len(asked) <= 2 * len(states)
 
 
 def _by_symbol() -> tuple[state, str]:
