@@ -5,13 +5,14 @@ from __future__ import annotations
 import struct
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from cpppo.server.enip.device import Device
 from cpppo.server.enip.serve import serve
 from cpppo.server.tcp import Server
-from tests.pcap_oracle import Finding, check, dissect
+from tests.pcap_oracle import C2S, S2C, Finding, check, dissect
 from tests.server.enip.device.frames import (
     ADDRESS,
     CONTEXT,
@@ -20,12 +21,14 @@ from tests.server.enip.device.frames import (
     LIST_INTERFACES,
     LIST_SERVICES,
     NOP,
+    REGISTER,
     SEND_RR_DATA,
     SEND_UNIT_DATA,
     UNREGISTER,
     Simulator,
     device,
     frame,
+    frames,
     item,
     modify,
     multiple,
@@ -40,6 +43,10 @@ from tests.server.enip.device.frames import (
     write,
     write_fragmented,
 )
+from tests.server.enip.device.test_strings import TAGS as TEXTS
+from tests.server.enip.device.test_strings import fragment, string, written
+from tests.server.enip.test_main import Client
+from tests.tools import Server as Process
 from tests.tools import need, need_module
 
 pytestmark = pytest.mark.peers
@@ -200,6 +207,44 @@ CONVERSATIONS: dict[str, list[bytes]] = {
         rr(unconnected(read(symbol("None")))),
         rr(unconnected(write(symbol("Small"), 0xC2, 1, b"\1"))),
     ],
+    "strings": [
+        rr(read(symbol("Name"))),
+        rr(read(symbol("Names", 1), 2)),
+        rr(read(symbol("Many"), 20)),
+        rr(written(symbol("Name"), 1, string("unit 8"))),
+        rr(written(symbol("Name"), 1, string("unit 8"), handle=0x0FCF)),
+        rr(written(symbol("Name"), 1, string("unit 8")[:20])),
+        rr(write(symbol("Name"), 0xC3, 1, b"\1\0")),
+        rr(unconnected(written(symbol("Names", 2), 1, string("\xe9" * 82)))),
+        rr(multiple(read(symbol("Name")), written(symbol("Names"), 1, string("d")), read(symbol("Names"), 3))),
+    ],
+    "fragments of strings": [
+        *(rr(read_fragmented(symbol("Many"), 20, at)) for at in (0, 440, 880, 1320, 1750)),
+        rr(read_fragmented(symbol("Many"), 20, 1760)),
+        *(rr(fragment(symbol("Many"), 20, at, string("f") * 5)) for at in (0, 440, 880, 1320)),
+        rr(fragment(symbol("Many"), 20, 1760, string("f"))),
+    ],
+    "short strings": [
+        rr(read(symbol("Short"))),
+        rr(read(symbol("Shorts"), 3)),
+        rr(read(symbol("Long"), 5)),
+        *(rr(read_fragmented(symbol("Long"), 5, at)) for at in (0, 402, 1005)),
+        rr(write(symbol("Short"), 0xDA, 1, b"\2hi")),
+        rr(write(symbol("Shorts", 1), 0xDA, 2, b"\0\4more")),
+        rr(write(symbol("Short"), 0xDA, 1, b"\3hi")),
+        rr(written(symbol("Short"), 1, string("hi"))),
+        rr(write_fragmented(symbol("Shorts"), 0xDA, 3, 0, b"\1a\1b")),
+        rr(unconnected(read(symbol("Shorts"), 3))),
+        rr(multiple(read(symbol("Short")), write(symbol("Short"), 0xDA, 1, b"\1z"), read(symbol("Short")))),
+    ],
+    "strict": [
+        rr(write(symbol("Wide"), 0xC4, 1, bytes(4))),
+        rr(write(symbol("Wide"), 0xC3, 1, b"\1\0")),
+        rr(write(symbol("Fine"), 0xCA, 1, bytes(4))),
+        rr(write_fragmented(symbol("Wide"), 0xC3, 3, 0, bytes(4))),
+        rr(unconnected(write(symbol("Wide"), 0xC2, 1, b"\1"))),
+        rr(multiple(WORD, write(symbol("Wide"), 0xC3, 1, b"\1\0"))),
+    ],
     "three items": [frame(SEND_RR_DATA, packet(item(0), item(0xB2, WORD), item(0x8000, bytes(16))), HANDLE)],
     "unit data nobody answers": [
         rr(WORD),
@@ -213,11 +258,30 @@ CONVERSATIONS: dict[str, list[bytes]] = {
 }
 
 
+def texts() -> Device:
+    return device(TEXTS)
+
+
+def strict() -> Device:
+    one = device()
+    one.strict = True
+    return one
+
+
+#: The devices of conversations with others than the usual one.
+DEVICES: dict[str, Callable[[], Device]] = {
+    "strings": texts,
+    "fragments of strings": texts,
+    "short strings": texts,
+    "strict": strict,
+}
+
+
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_conversations_before_wireshark(name: str) -> None:
     """tshark finds nothing malformed, unexplained or out of place in a conversation of each service."""
     need("tshark")
-    simulator = Simulator()
+    simulator = Simulator(DEVICES.get(name, device)())
     for at, one in enumerate(CONVERSATIONS[name]):
         octets = bytearray(one)
         octets[12:20] = b"%08d" % at  # requests and replies are paired by their context
@@ -251,3 +315,27 @@ def test_wireshark_reads_our_services() -> None:
     simulator.send(frame(LIST_SERVICES))
     text = check(simulator.spoken)[-1].text()
     assert "Communications" in text
+
+
+def test_options_before_wireshark() -> None:
+    """The replies of a server with --delay, --strict and --size are what tshark reads, the refusals too."""
+    need("tshark")
+    asks = [read(symbol("Wide")), write(symbol("Wide"), 0xC2, 1, b"\1"), read(symbol("Name")), read(symbol("Short"))]
+    too_large = read(symbol("Name", 0, 0, 0, 0))
+    size = max(len(rr(ask)) for ask in asks) - 24
+    options = ("--delay", "0.001-0.002", "--size", str(size), "--strict")
+    tags = ("Wide=DINT", "Name=STRING='unit 7'", "Short=SSTRING='xyz'")
+    with Process(*options, *tags) as server, Client(server) as client:
+        spoken = [(C2S, register()), (S2C, frame(REGISTER, b"\1\0\0\0", client.handle))]
+        sent = [rr(ask, client.handle, b"%08d" % at) for at, ask in enumerate([*asks, too_large])]
+        client.sock.sendall(b"".join(sent))
+        got = b""
+        while more := client.sock.recv(65536):
+            got += more
+    for request, reply in zip(sent, frames(got), strict=True):
+        octets = frame(reply.command, reply.payload, reply.session, reply.context, reply.status)
+        spoken += [(C2S, request), (S2C, octets)]
+    told = [pdu for pdu in check(spoken) if pdu.direction == S2C]
+    assert [pdu.number("enip.status") for pdu in told] == [0, 0, 0, 0, 0, 0x65]
+    (narrower,) = (pdu for pdu in told if pdu.first("cip.genstat") == "0xff")
+    assert (narrower.number("cip.sc"), narrower.number("cip.addstat")) == (0x4D, 0x2107)
