@@ -101,8 +101,10 @@ IMPURE_MODULES = frozenset(
     "socket select selectors asyncio time logging.handlers argparse web pymodbus socketserver ssl subprocess "
     "multiprocessing concurrent random secrets".split()
 )
-#: A lock is no I/O, but it belongs to two files.
-LOCKED_FILES = frozenset({"cpppo.automata.machine", "cpppo.server.enip.device.attribute"})
+#: A lock is no I/O, but it belongs to three files.
+LOCKED_FILES = frozenset(
+    {"cpppo.automata.machine", "cpppo.server.enip.device.attribute", "cpppo.server.enip.device.connections"}
+)
 LOCK_NAMES = frozenset({"Lock", "RLock", "local", "get_ident"})
 
 #: Dependencies with one single importer.

@@ -26,6 +26,9 @@ __all__ = ["EXPLANATIONS", "Session"]
 
 log = logging.getLogger("enip.srv")
 
+#: Octets of a SendUnitData frame around its CIP reply: header, packet, address item, data item and sequence count.
+_AROUND = HEADER_OCTETS + 8 + 8 + 4 + 2
+
 #: Malformed requests that are explained in the log, a session; finding out why costs far more than answering.
 EXPLANATIONS = 10
 
@@ -232,6 +235,9 @@ class Session:
             produced = self._reply(frame, wrapped)
         except UNPRODUCIBLE as exc:
             answer.reply = self._unsendable(reply, exc)
+            produced = self._reply(frame, wrapped)
+        if len(produced) > _AROUND + room:
+            answer.reply = Reply(reply.service, status.REPLY_TOO_LARGE, (), b"")
             produced = self._reply(frame, wrapped)
         connection.sequence, connection.reply = data.sequence, wrapped
         return produced

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import threading
 from typing import Any
 
 import pytest
 
+from cpppo.errors import StatusError
 from cpppo.server.enip.device import Attribute, profile_named
-from cpppo.server.enip.device.connections import MAXIMUM_CONNECTIONS
+from cpppo.server.enip.device.connections import MAXIMUM_CONNECTIONS, Connection, Connections, Origin, Triad
 from cpppo.server.enip.device.manager import LARGEST_SIZE, SMALLEST_SIZE
 from cpppo.server.enip.session import Session
 from cpppo.server.enip.wire.strings import STRING
@@ -442,3 +445,65 @@ def test_open_over_the_wire_of_rr_alone(simulator: Simulator) -> None:
     second = opened(client.cip(forward_open(serial=2))).to_id
     assert unit_of(only(simulator.send(unit(second, 1, WORD))))[2] == WORD_IS
     assert only(simulator.send(rr(WORD))).status == 0
+
+
+# -- small connections, and two threads
+
+
+@pytest.mark.parametrize("size", [SMALLEST_SIZE, 9, 12, 20, 31, 32])
+def test_nothing_is_longer_than_a_small_connection(size: int) -> None:
+    """What does not fit is refused with 0x11, and has not been done: no connection is open that nobody was told of."""
+    of = device()
+    of.add_tag(Attribute("Name", STRING, "unit 7"))
+    simulator = Simulator(of)
+    client = Client(simulator, size)
+    for request_, least in (
+        (read(symbol("Name")), 8),
+        (forward_open(serial=2), 30),
+        (forward_close(3), 16),  # a refusal
+        (unconnected(WORD, bytes.fromhex("0100 0101")), 7),
+        (forward_close(1), 14),  # itself
+    ):
+        reply = client.cip(request_)
+        assert len(reply) <= size - 2
+        refusal = bytes([request_[0] | 0x80, 0, 0x11, 0])
+        assert (reply == refusal) is (size - 2 < least), (reply, least)
+    assert len(of.manager.connections) == (1 if size < 16 else 0 if size < 32 else 1)
+
+
+def test_a_late_one_is_opened_anew_while_it_is_closed() -> None:
+    """A triad that another thread closes and opens again, while it is closed for being late, stays in the table."""
+    table = Connections()
+    origin, triad = Origin(), Triad(1, 2, 3)
+    reopened = threading.Event()
+
+    def reopen() -> None:
+        with contextlib.suppress(StatusError):
+            table.close(triad)
+        table.open(origin, triad, 1, 500, 0, 0)
+        reopened.set()
+
+    other = threading.Thread(target=reopen)
+
+    class Slow(dict[int, Connection]):
+        def begin(self) -> None:
+            if not other.ident:
+                other.start()
+                reopened.wait(0.2)  # in vain: it waits for us
+
+        def __delitem__(self, key: int) -> None:
+            super().__delitem__(key)
+            self.begin()
+
+        def pop(self, *args: Any) -> Any:
+            found = super().pop(*args)
+            self.begin()
+            return found
+
+    origin.connections = Slow()
+    table.open(origin, triad, 1, 500, 0, 0).since = 0.0
+    assert len(table.expire(origin, 1e6)) == 1
+    other.join()
+    assert len(table) == len(origin.connections) == 1
+    table.close(triad)
+    assert len(table) == len(origin.connections) == 0

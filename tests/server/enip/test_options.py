@@ -137,6 +137,7 @@ def test_many_values_are_read_in_time_that_grows_with_their_number() -> None:
         ("SCADA=INT=1.5", "value 1: '1.5' is no whole number"),
         ("SCADA=INT=true", "'true' is no whole number"),
         ("SCADA=REAL=1e39", "write SCADA=LREAL"),
+        ("SCADA=LREAL=1e999", "no type of numbers does"),
         ("SCADA=REAL=much", "'SCADA=REAL=12.5'"),
         ("SCADA=BOOL=2", "write 0, 1, false or true"),
         ("SCADA=STRING=unit 7", "write it in quotes, that the shell leaves there; eg. 'SCADA=STRING=\"unit 7\"'"),

@@ -23,6 +23,9 @@ __all__ = ["MASK_GA_ALL", "MASK_GA_SNG", "Attribute", "AttributeFailure"]
 #: ``mask`` bits that hide an attribute from Get Attribute Single, and from Get Attributes All.
 MASK_GA_SNG, MASK_GA_ALL = 1, 2
 
+#: Dimensions that clients can be told of.
+_DIMENSIONS = 3
+
 #: Elements shown by str().
 _SHOWN = 20
 
@@ -88,7 +91,7 @@ class Attribute:
     @shape.setter
     def shape(self, shape: Sequence[int]) -> None:
         shape = tuple(shape)
-        if min(shape, default=0) < 1 or math.prod(shape) != self._count:
+        if min(shape, default=0) < 1 or math.prod(shape) != self._count or len(shape) > _DIMENSIONS:
             raise LocalProtocolError(f"the {self._count} elements of {self.name} do not have the dimensions {shape}")
         self._shape, self.scalar = shape, False
 

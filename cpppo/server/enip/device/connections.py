@@ -1,12 +1,13 @@
 """The connections that clients have opened (CIP volume 1, chapter 3-5).
 
 Owns: the table of them, by triad for the device and by id for each session.  Rule: a triad is open once in the whole
-device; each step is one operation on a dict, so that threads need no lock.  Must not know frames, sockets or clocks.
+device; what opens or closes holds the lock, so that both tables always agree.  Must not know frames, sockets or clocks.
 """
 
 from __future__ import annotations
 
 import itertools
+from threading import Lock
 from typing import Any, NamedTuple
 
 from cpppo.errors import StatusError
@@ -83,6 +84,7 @@ class Connections:
     def __init__(self) -> None:
         self._open: dict[Triad, Connection] = {}
         self._ids = itertools.count(1)
+        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -95,42 +97,46 @@ class Connections:
         :param size: octets that we may send at once, T->O.
         :param interval_us: packet interval O->T in microseconds, which with the multiplier gives the time-out.
         """
-        if len(origin.connections) >= MAXIMUM_CONNECTIONS:
-            raise StatusError(status.CONNECTION_FAILURE, status.NO_MORE_CONNECTIONS)
         timeout_s = interval_us * _INTERVALS * 2 ** min(multiplier, _MULTIPLIER) / 1e6 or _FIRST_S
-        to_id = next(self._ids) % 0xFFFFFFFF + 1
-        made = Connection(origin, to_id, triad, from_id, size, timeout_s)
-        if self._open.setdefault(triad, made) is not made:
-            raise StatusError(status.CONNECTION_FAILURE, status.CONNECTION_IN_USE)
-        origin.connections[to_id] = made
+        with self._lock:
+            if len(origin.connections) >= MAXIMUM_CONNECTIONS:
+                raise StatusError(status.CONNECTION_FAILURE, status.NO_MORE_CONNECTIONS)
+            if triad in self._open:
+                raise StatusError(status.CONNECTION_FAILURE, status.CONNECTION_IN_USE)
+            to_id = next(self._ids) % 0xFFFFFFFF + 1
+            made = Connection(origin, to_id, triad, from_id, size, timeout_s)
+            self._open[triad] = origin.connections[to_id] = made
         return made
 
     def close(self, triad: Triad) -> None:
         """Close the connection of a triad; StatusError if there is none."""
-        found = self._open.pop(triad, None)
-        if found is None:
-            raise StatusError(status.CONNECTION_FAILURE, status.NO_SUCH_CONNECTION)
-        found.origin.connections.pop(found.to_id, None)
+        with self._lock:
+            found = self._open.pop(triad, None)
+            if found is None:
+                raise StatusError(status.CONNECTION_FAILURE, status.NO_SUCH_CONNECTION)
+            del found.origin.connections[found.to_id]
 
     def drop(self, origin: Origin) -> None:
         """Close all connections of a session."""
-        while origin.connections:
-            try:
-                _, one = origin.connections.popitem()
-            except KeyError:  # another thread closed the last
-                return
-            self._open.pop(one.triad, None)
+        with self._lock:
+            for one in origin.connections.values():
+                del self._open[one.triad]
+            origin.connections.clear()
 
     def expire(self, origin: Origin, now: float) -> list[Connection]:
         """Close, and return, those of a session that have been idle too long.
 
         :param now: seconds of a clock that only goes forward; the time between two calls is what is noticed.
         """
-        late = []
-        for one in list(origin.connections.values()):
-            if one.since is None or one.frames != one.seen:
-                one.seen, one.since = one.frames, now
-            elif now - one.since >= one.idle_s() and origin.connections.pop(one.to_id, None) is not None:
-                self._open.pop(one.triad, None)
-                late.append(one)
+        late: list[Connection] = []
+        if not origin.connections:
+            return late
+        with self._lock:
+            for one in origin.connections.values():
+                if one.since is None or one.frames != one.seen:
+                    one.seen, one.since = one.frames, now
+                elif now - one.since >= one.idle_s():
+                    late.append(one)
+            for one in late:
+                del self._open[one.triad], origin.connections[one.to_id]
         return late

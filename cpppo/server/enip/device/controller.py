@@ -19,7 +19,8 @@ from cpppo.server.enip.wire.types import DINT, INT, UDINT, UINT, ULINT, USINT
 __all__ = ["Changes", "ProgramName", "WallClock"]
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1), timedelta(microseconds=1)
-#: The last moment that has a date, in microseconds.
+#: The latest time there can be, and the last moment that has a date, in microseconds.
+_END = (1 << 8 * ULINT.size) - 1
 _LAST = (datetime.max - _EPOCH) // _MICROSECOND
 
 
@@ -64,7 +65,7 @@ class _Time(Attribute):
         self._ahead = 0
 
     def __getitem__(self, key: Any) -> Any:
-        value = max(self._now() + self._ahead, 0)
+        value = min(max(self._now() + self._ahead, 0), _END)
         return [value] if isinstance(key, slice) else value
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -89,6 +90,8 @@ class _Date(Attribute):
             moment = datetime(*values)
         except (ValueError, OverflowError):
             raise StatusError(status.INVALID_VALUE) from None
+        if moment < _EPOCH:  # which no clock that counts from there can show
+            raise StatusError(status.INVALID_VALUE)
         self._clock[0] = (moment - _EPOCH) // _MICROSECOND
 
 

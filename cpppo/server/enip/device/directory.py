@@ -27,8 +27,11 @@ __all__ = ["PROGRAM", "Directory"]
 #: What the name of a program, as a symbol, begins with.
 PROGRAM = "Program:"
 
-#: Paths whose resolution is remembered at most.
-_TARGETS = 4096
+#: Paths whose resolution is remembered at most, and segments that such a path has at most.
+_TARGETS, _SEGMENTS = 4096, 32
+
+#: Octets of the name of a tag, as a path counts them; symbols of a scope, as clients number them.
+_NAME_OCTETS, _SYMBOLS = 0xFF, 0xFFFF
 
 #: Class and attribute numbers are those that 16 bits hold, instance numbers those that 32 do.
 _LARGEST = (0xFFFF, 0xFFFFFFFF, 0xFFFF)
@@ -70,6 +73,7 @@ class Directory:
         """The scope of a program, which is made if it is not there yet."""
         scope = self.programs.get(name.lower())
         if scope is None:
+            _addable(PROGRAM + name, self.symbols)
             scope = self.programs[name.lower()] = Symbols(self.router, self.templates.number_of)
             self.symbols.add(Entry(PROGRAM + name))
             self._changed()
@@ -87,6 +91,7 @@ class Directory:
         if known:
             shown = known.name if known.attribute is None else known.attribute.name
             raise UsageError(f"tag {attribute.name!r} exists already, as {shown!r}: names are compared without case")
+        _addable(name, scope)
         if address is not None:
             owner, number = self._place(attribute.name, address)
             owner.put(number, attribute)
@@ -168,9 +173,10 @@ class Directory:
             target = Target(router, router.symbolic_services, attribute=entry.attribute, segments=segments[1:])
         else:
             target = self._by_number(segments, scope)
-        if len(self._targets) >= _TARGETS:
-            self._targets.clear()
-        self._targets[path] = target
+        if len(path.segment) <= _SEGMENTS:
+            if len(self._targets) >= _TARGETS:
+                self._targets.clear()
+            self._targets[path] = target
         return target
 
     def _by_number(self, segments: Sequence[Any], scope: Symbols) -> Target:
@@ -205,6 +211,16 @@ class Directory:
         attribute = entry.attribute if entry and number is None else None
         unknown = status.PATH_DESTINATION_UNKNOWN
         return Target(scope, scope.services, number, attribute, instance, rest, absent=unknown)
+
+
+def _addable(name: str, scope: Symbols | None) -> None:
+    """UsageError if a symbol of a name could not be told of, or no further one of a scope."""
+    if not 0 < len(name) <= _NAME_OCTETS or max(name) > "\xff":
+        raise UsageError(
+            f"{name[:_NAME_OCTETS]!r} is no name of a tag: it has up to {_NAME_OCTETS} characters of ISO-8859-1"
+        )
+    if scope is not None and len(scope.by_name) >= _SYMBOLS:
+        raise UsageError(f"there are {_SYMBOLS} tags already, which is as many as clients can number; use arrays")
 
 
 def _scoped(name: str) -> tuple[str | None, str]:

@@ -31,6 +31,9 @@ SMALLEST_SIZE, LARGEST_SIZE = 8, 4002
 #: Where a connection's parameters tell its size: of a Forward Open, and of a large one.
 _SIZE, _LARGE_SIZE = 0x1FF, 0xFFFF
 
+#: Octets that the replies to an opening and a closing have after their heads.
+_OPENED, _CLOSED = 26, 10
+
 #: The transport class of explicit messages, in the low bits of the trigger.
 _CLASS_BITS, _EXPLICIT = 0x0F, 3
 #: In an electronic key, the bit that says a compatible revision will do.
@@ -89,6 +92,7 @@ class ConnectionManager(Object):
         return self._open(wire.LARGE_FORWARD_OPEN.code, data, context, _LARGE_SIZE)
 
     def _open(self, code: int, data: Any, context: Context, size_bits: int) -> Any:
+        context.fit(_OPENED)  # before it is open: on a small connection its id could not be told
         triad = Triad(data.serial, data.vendor, data.originator)
         left = data.path.segment
         try:
@@ -156,6 +160,7 @@ class ConnectionManager(Object):
         """Close the connection of a triad, whatever path it is given."""
         if not isinstance(data, wire.ForwardClose):
             raise StatusError(status.SERVICE_NOT_SUPPORTED)
+        context.fit(_CLOSED)
         triad = Triad(data.serial, data.vendor, data.originator)
         try:
             self.connections.close(triad)

@@ -59,8 +59,8 @@ class Symbols(TagDelegate, Instances):
         """Add a symbol, whose name must not be there yet."""
         self.by_name[entry.name.lower()] = entry
         number = len(self._numbers) + 1
-        self._numbers.append(number)
         self._by_number[number] = entry
+        self._numbers.append(number)  # last: whoever browses meanwhile goes by these
         self._meta.counted(number)
 
     def get(self, number: int | None) -> Entry | None:

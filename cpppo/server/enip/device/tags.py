@@ -50,7 +50,7 @@ class TagServices(Object):
 
     def __init__(self, name: str = "", instance_id: int = 1) -> None:
         super().__init__(name, instance_id)
-        self._widened: set[tuple[str, int]] = set()
+        self._widened: set[tuple[str, str, int]] = set()
         #: Whether a tag takes its own type only, as a controller does.
         self.strict = False
         #: Called after every read and write.
@@ -88,6 +88,8 @@ class TagServices(Object):
             raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)
         handle = target.handle
         room = context.room - REPLY_HEAD - (_HEAD if handle is None else _STRUCTURE_HEAD)
+        if room < 0:
+            raise StatusError(status.REPLY_TOO_LARGE)
         if room > context.data:
             room = context.data
         partial = left > room
@@ -217,8 +219,9 @@ class TagServices(Object):
         sent = None if self.strict else BY_CODE.get(data.type)
         if sent is None or own.name not in _WIDER.get(sent.name, ()):
             raise StatusError(status.LOGIX, status.TYPE_MISMATCH)
-        if (target.name, data.type) not in self._widened:
-            self._widened.add((target.name, data.type))
+        told = (self._attribute(target).name, own.name, data.type)  # not of each element: an array has many
+        if told not in self._widened:
+            self._widened.add(told)
             log.warning("%s written to %s of type %s: a controller would refuse it", sent.name, target.name, own.name)
         return sent
 

@@ -6,6 +6,7 @@ refused, naming what the type takes.  Must not know where the text stands.
 
 from __future__ import annotations
 
+import math
 import re
 
 from cpppo.errors import LocalProtocolError, UsageError
@@ -66,6 +67,8 @@ def _real(kind: Kind, text: str) -> float:
     except ValueError:
         raise Unfit(f"{text!r} is no {kind.name}; write eg. 1.5 or -2.5e3") from None
     try:
+        if math.isinf(number) and any(one.isdigit() for one in text):  # more than any type holds, eg. 1e999
+            raise Unfit(f"{text} does not fit {kind.name}; no type of numbers does")
         kind.produce(number)
     except OverflowError:
         raise Unfit(f"{text} does not fit {kind.name}, which ends at 3.4e38", LREAL.name) from None

@@ -393,3 +393,40 @@ def test_an_element_larger_than_its_size_can_tell() -> None:
     of.add_tag(Attribute("Next", INT))
     reply = Simulator(of).cip(asked((7, 1)))
     assert reply[4:] == b"\1\0\0\0\xff\xff\4\0Huge" + b"\2\0\0\0\2\0\4\0Next"
+
+
+@pytest.mark.parametrize("name", ["", "Tank\u20ac", "x" * 256, "Program:Main.", "Program:\u20ac.x"])
+def test_names_that_no_client_could_be_told(name: str) -> None:
+    """They are refused when the tag is added, and spoil no list."""
+    device = Device()
+    with pytest.raises(UsageError):
+        device.add_tag(Attribute(name, DINT, 0))
+    device.add_tag(Attribute("Good", DINT, 0))
+    assert [[one.name for one in page] for page in pages(Simulator(device))] == [["Good"]]
+
+
+def test_more_tags_than_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients keep 16 bits of a number; a tag beyond is refused, and not half there."""
+    monkeypatch.setattr("cpppo.server.enip.device.directory._SYMBOLS", 2)
+    device = Device()
+    for name in ("One", "Two"):
+        device.add_tag(Attribute(name, DINT, 0))
+    with pytest.raises(UsageError, match="2 tags already"):
+        device.add_tag(Attribute("Three", DINT, 0))
+    assert len(device.router.attribute) == len(device.tags()) == 2
+
+
+def test_a_tag_is_added_while_a_client_browses() -> None:
+    """A number is listed once what it stands for is there."""
+    device = Device()
+    device.add_tag(Attribute("One", DINT, 0))
+    numbered: list[int] = []
+
+    class Numbers(list[int]):
+        def append(self, number: int) -> None:
+            super().append(number)
+            numbered.extend(one.instance for page in pages(Simulator(device)) for one in page)
+
+    device.symbols._numbers = Numbers(device.symbols._numbers)
+    device.add_tag(Attribute("Two", DINT, 0))
+    assert numbered == [1, 2]

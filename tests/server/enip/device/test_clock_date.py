@@ -47,3 +47,16 @@ def test_beyond_all_dates(simulator: Simulator) -> None:
     """A clock that is set beyond the last date shows that one."""
     simulator.cip(SET + TIME + b"\xff" * 8)
     assert simulator.cip(GET + DATE)[4:16] == struct.pack("<3i", 9999, 12, 31)
+
+
+def test_before_all_dates(simulator: Simulator) -> None:
+    """A date before 1970, where the clock begins, is refused: it could not be shown."""
+    assert simulator.cip(SET + DATE + struct.pack("<7i", 1969, 12, 31, 23, 59, 59, 0)) == b"\x90\0\x09\0"
+    assert simulator.cip(GET + TIME)[4:] == struct.pack("<Q", NOW)
+
+
+def test_the_last_time_stays(simulator: Simulator) -> None:
+    """A clock that is set to the last time there is can still be read when it has gone on."""
+    simulator.cip(SET + TIME + b"\xff" * 8)
+    simulator.device.clock = lambda: NOW + 5
+    assert simulator.cip(GET + TIME) == b"\x8e\0\0\0" + b"\xff" * 8

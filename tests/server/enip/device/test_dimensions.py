@@ -10,8 +10,19 @@ import pytest
 
 from cpppo.errors import LocalProtocolError
 from cpppo.server.enip.device import Attribute, Device
+from cpppo.server.enip.wire.strings import structure
 from cpppo.server.enip.wire.types import DINT, INT, REAL
-from tests.server.enip.device.frames import Simulator, modify, numbers, read, shown, symbol, write, write_fragmented
+from tests.server.enip.device.frames import (
+    Simulator,
+    modify,
+    numbers,
+    path,
+    read,
+    shown,
+    symbol,
+    write,
+    write_fragmented,
+)
 
 
 def shaped(*shape: int) -> Attribute:
@@ -162,3 +173,21 @@ def test_strictness_can_be_changed() -> None:
     device.strict = True
     assert simulator.cip(write(symbol("Wide"), 0xC3, 1, b"\2\0")).hex() == "cd00ff010721"
     assert device.strict and device["Wide"].value == 1
+
+
+def test_no_more_than_three_dimensions() -> None:
+    """Clients can be told of three; a fourth is refused at once, and not when they list the tags."""
+    with pytest.raises(LocalProtocolError, match="dimensions"):
+        shaped(2, 2, 2, 2)
+
+
+def test_widening_is_told_once_for_all_elements(caplog: pytest.LogCaptureFixture) -> None:
+    """Of a member written in each of many elements there is one line, and not as many as elements."""
+    kind = structure("Motor", [("speed", REAL, 0)])
+    device = Device()
+    device.add_tag(Attribute("Drive", kind, bytes(kind.size * 9)))
+    simulator = Simulator(device)
+    for number in range(9):
+        where = path(symbol("Drive", number)[1:] + symbol("speed")[1:])
+        assert simulator.cip(write(where, 0xC3, 1, b"\1\0")).hex() == "cd000000"
+    assert len(caplog.messages) == 1

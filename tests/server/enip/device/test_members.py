@@ -302,3 +302,14 @@ def test_a_write_sent_twice_in_one_request(simulator: Simulator) -> None:
     assert simulator.device["Words"][0:3] == [1, 0x4D, 4]
     assert client.cip(request + b"\2\0" + write(at("Words", 1), 0xC3, 1, b"\x4e\0")) == bytes.fromhex("cd001500")
     assert client.cip(request + b"\0") == bytes.fromhex("cd001500")
+
+
+def test_long_paths_are_not_remembered() -> None:
+    """Nothing that leads anywhere has so many segments; thousands of such paths would cost tens of megabytes."""
+    device = Device()
+    simulator = Simulator(device)
+    for tail in range(20):
+        assert simulator.cip(b"\x01" + path(numbers(1, 1)[1:] + b"\x28\1" * 100 + bytes([0x28, tail])))[2] == 0
+    assert not device._targets
+    simulator.cip(b"\x0e" + numbers(1, 1, 1))
+    assert len(device._targets) == 1
