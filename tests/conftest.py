@@ -17,8 +17,12 @@ from tests.tools import ROOT, Server
 #: Set where the installed wheel is tested: the package must then come from site-packages.
 INSTALLED = "CPPPO_TESTS_INSTALLED"
 
+#: Set to a number, so many examples are drawn where a test does not say how many itself (as .ci/matrix does for all but
+#: the default interpreter: what is left for the others to find shows early).
+EXAMPLES = "CPPPO_TESTS_EXAMPLES"
+
 #: A loaded machine is slow at times: an example that takes long is no failure.
-settings.register_profile("cpppo", deadline=None, print_blob=True)
+settings.register_profile("cpppo", deadline=None, print_blob=True, max_examples=int(os.environ.get(EXAMPLES) or 100))
 settings.load_profile("cpppo")
 
 NOTICES = pytest.StashKey[list[str]]()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,8 +40,9 @@ REFUSED = type("Refused", (), {"__repr__": lambda self: "REFUSED"})()
 #: Where the machines under test put their record.
 CONTEXT = "request"
 
-_machines: dict[type, Any] = {}
-_framed: dict[type, Any] = {}
+#: What was made of so many messages is remembered. If it were of all that are ever drawn, the heap would become so
+#: large that the garbage collector takes a second each time.
+REMEMBERED = 64
 
 
 def same(one: Any, other: Any) -> bool:
@@ -71,11 +73,10 @@ def refused(message: Any, octets: bytes) -> RemoteProtocolError:
     raise AssertionError(f"{octets.hex(' ')} was parsed: {record!r}")
 
 
+@lru_cache(REMEMBERED)
 def machine(message: Any) -> Any:
     """The one machine of a message, shared by all runs."""
-    if message not in _machines:
-        _machines[message] = message.machine(context=CONTEXT)
-    return _machines[message]
+    return message.machine(context=CONTEXT)
 
 
 def stepped(message: Any, octets: bytes, parts: Iterable[bytes] | None = None) -> Any:
@@ -106,11 +107,10 @@ def chunks(octets: bytes, cuts: Iterable[int]) -> list[bytes]:
     return [octets[start:stop] for start, stop in pairwise(edges)]
 
 
+@lru_cache(REMEMBERED)
 def framed(message: Any) -> Any:
     """A message that holds another within a length."""
-    if message not in _framed:
-        _framed[message] = Struct("Framed", ["length" / UDINT, "body" / message.within(field("length"))])
-    return _framed[message]
+    return Struct("Framed", ["length" / UDINT, "body" / message.within(field("length"))])
 
 
 def check_wire(
