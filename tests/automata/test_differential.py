@@ -216,7 +216,7 @@ def test_chunkings_are_all() -> None:
     assert cut("abc", [1, 1, 9]) == ["a", "", "bc"]
 
 
-@pytest.mark.long  # what sees no bug by one interpreter sees none by another: this is a test of the harness
+@pytest.mark.long  # a test of the harness, which is the same by each interpreter
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The harness notices each of these faults of an engine within a bounded number of examples."""
