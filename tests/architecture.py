@@ -67,6 +67,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.server.enip.simulator", "cli"),
     ("cpppo.server.enip.pytest_plugin", "cli"),
     ("cpppo.server.enip.get", "cli"),
+    ("cpppo.server.enip.getattr", "cli"),
     ("cpppo.server.enip.io", "cli"),
     ("cpppo.server.enip.thruput", "cli"),
     ("cpppo.server.enip.historize", "cli"),

@@ -1,6 +1,6 @@
 """What the client's command lines share: exit statuses, options, connecting, and how they end.
 
-Owns: these, and the one line on standard error that says why something could not be done.
+Owns: these, how times and rates are shown, and the one line on standard error that says why something failed.
 Rule: nobody at a terminal ever sees a traceback.  Must not know what a command does.
 """
 
@@ -11,13 +11,30 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from time import time
 
 from cpppo.errors import Error, UsageError
+from cpppo.history.timestamp import render
 from cpppo.server.command import format_address, logging_to, parse_address
 from cpppo.server.enip.client.connector import connector
 from cpppo.server.enip.wire.header import PORT
 
-__all__ = ["FAILED", "OK", "STATUSES", "Unreachable", "connected", "count", "ended", "logged", "seconds", "size"]
+__all__ = [
+    "FAILED",
+    "OK",
+    "STATUSES",
+    "Unreachable",
+    "address_option",
+    "connected",
+    "count",
+    "ended",
+    "format_pace",
+    "logged",
+    "moment",
+    "pace_options",
+    "seconds",
+    "size",
+]
 
 #: Exit statuses; those of signals as shells show them.
 OK, FAILED, USAGE, UNREACHABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
@@ -69,8 +86,43 @@ def logged(path: str | None, verbose: int) -> Iterator[Callable[[], None]]:
         yield reopen or (lambda: None)
 
 
-def connected(address: str, timeout: float | None) -> connector:
-    """A session with the controller at ``[host][:port]``; Unreachable says why there is none, and what can be done."""
+def address_option(parser: argparse.ArgumentParser) -> None:
+    """The option -a, as of all tools."""
+    parser.add_argument(
+        "-a",
+        "--address",
+        default="localhost",
+        metavar="HOST",
+        help=f"host[:port] of the controller (default localhost:{PORT})",
+    )
+
+
+def pace_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say how requests are sent: -d and -t."""
+    parser.add_argument(
+        "-d", "--depth", type=size, default=0, metavar="N", help="requests in flight (default 0: one by one)"
+    )
+    parser.add_argument(
+        "-t", "--timeout", type=seconds, default=10.0, metavar="S", help="seconds each reply may take (default 10)"
+    )
+
+
+def moment() -> str:
+    """The time now, UTC, as histories write it: ``2026-11-22 06:43:44.835``."""
+    return render(time())
+
+
+def format_pace(elapsed_s: float, depth: int, operations: int) -> str:
+    """How fast so many operations went, eg. ``in    0.11s at pipeline depth  0;  27.8 TPS``."""
+    rate = operations / elapsed_s if elapsed_s else 0.0
+    return f"in {elapsed_s:7.2f}s at pipeline depth {depth:2d}; {rate:5.1f} TPS"
+
+
+def connected(address: str, timeout: float | None, tag: str = "SCADA=INT[1000]") -> connector:
+    """A session with the controller at ``[host][:port]``; Unreachable says why there is none, and what can be done.
+
+    :param tag: of a simulator that would do.
+    """
     host, port = parse_address(address, ("localhost", PORT))
     try:
         return connector(host, port, timeout)
@@ -78,7 +130,7 @@ def connected(address: str, timeout: float | None) -> connector:
         reason = getattr(exc, "strerror", None) or exc
         raise Unreachable(
             f"cannot connect to {format_address((host, port))}: {reason}; "
-            "is a controller there? To simulate one: enip_server SCADA=INT[1000]"
+            f"is a controller there? To simulate one: enip_server {tag}"
         ) from exc
 
 
