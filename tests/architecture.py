@@ -48,6 +48,8 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.server.enip.listing", "session"),
     ("cpppo.server.enip.client.exchange", "exchange"),
     ("cpppo.server.enip.client.operations", "exchange"),
+    ("cpppo.server.enip.client.requests", "exchange"),
+    ("cpppo.server.enip.client.compat", "exchange"),
     ("cpppo.server.enip.client.report", "exchange"),
     ("cpppo.server.enip.serve", "front"),
     ("cpppo.server.enip.control", "front"),
