@@ -37,13 +37,16 @@ examples:
   enip_client "Name=(STRING)'a, b'" 'Pump=(BOOL)1'  text, and a BOOL
   enip_client - < tags.txt                        tags from standard input
   enip_client --json Level | jq .value            for programs
+  enip_client --discover                          a table of the devices that answer on this network
+  enip_client --discover 192.168.1.255            on another network; or of a host: --discover plc.example.com
 
 --json: of each operation an object with time, operation (as given), service, path, status (0: all right), extended
 (further words of the status), words (these in English) and value (null: refused); at the end one with operations,
-failures, label, seconds and tps.
+failures, label, seconds and tps. Of --discover: of each device an object with address, vendor, device_type,
+product_code, revision, status, serial, product_name and state.
 
 {STATUSES}
-No controller at hand?  enip_server SCADA=INT[1000] simulates one.
+Of --discover: 1 if nothing answered. No controller at hand?  enip_server SCADA=INT[1000] simulates one.
 """
 
 
@@ -52,7 +55,13 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
     What argparse refuses, ``--help`` and ``--version`` end the program, as usual.
     """
-    return _parser().parse_intermixed_args(argv)
+    parser = _parser()
+    arguments = parser.parse_intermixed_args(argv)
+    if arguments.discover is None and not arguments.tags:
+        parser.error("name at least one TAG, eg. SCADA[0-10]; - reads them from standard input")
+    if arguments.discover is not None and arguments.tags:
+        parser.error(f"--discover [HOST] only asks who is there; do {arguments.tags[0]!r} without it")
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,13 +71,20 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("tags", nargs="+", metavar="TAG", help="tag[first-last][=value,...]; - reads them from stdin")
+    parser.add_argument("tags", nargs="*", metavar="TAG", help="tag[first-last][=value,...]; - reads them from stdin")
     network = parser.add_argument_group("network")
     network.add_argument(
         "-a", "--address", default="", help=f"[host][:port] of the controller (default :{PORT} of this host)"
     )
     network.add_argument(
-        "-t", "--timeout", type=seconds, default=5.0, metavar="S", help="seconds each reply may take (default 5.0)"
+        "-t", "--timeout", type=seconds, metavar="S", help="seconds each reply may take (default 5; to --discover 1)"
+    )
+    network.add_argument(
+        "--discover",
+        nargs="?",
+        const="",
+        metavar="HOST",
+        help="ask a host, a network by its broadcast address, or (none named) the first network, who is there",
     )
     requests = parser.add_argument_group("requests")
     requests.add_argument("-r", "--repeat", type=count, default=1, metavar="N", help="do it all N times (default 1)")

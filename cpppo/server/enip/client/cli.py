@@ -11,17 +11,19 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain, repeat
 from time import localtime, strftime, time
 from typing import Any
 
-from cpppo.errors import UsageError
+from cpppo.errors import Error, UsageError
 from cpppo.logs import NORMAL
-from cpppo.server.command import parse_address, read_lines
+from cpppo.server.command import format_address, parse_address, read_lines
 from cpppo.server.enip.client import report
 from cpppo.server.enip.client.arguments import parse_arguments
-from cpppo.server.enip.client.commands import FAILED, OK, connected, ended, logged
+from cpppo.server.enip.client.commands import FAILED, OK, Unreachable, connected, ended, logged
 from cpppo.server.enip.client.connector import connector
+from cpppo.server.enip.client.discovery import discover, identify
 from cpppo.server.enip.client.exchange import Result
 from cpppo.server.enip.client.operations import parse_operations
 from cpppo.server.enip.client.progress import Progress
@@ -34,6 +36,9 @@ log = logging.getLogger("enip.cli")
 #: Octets of a Multiple Service Packet, which any controller takes.
 _PACKET = 500
 
+#: Seconds that a reply may take, and that devices may take to answer who they are.
+_REPLY_S, _DISCOVER_S = 5.0, 1.0
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Perform the operations on the command line; the exit status.
@@ -45,7 +50,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _logged(arguments: argparse.Namespace) -> int:
     with logged(arguments.log, arguments.verbose) as chore:
-        return _run(arguments, chore)
+        return _run(arguments, chore) if arguments.discover is None else _discover(arguments)
+
+
+def _discover(arguments: argparse.Namespace) -> int:
+    """Show who is there."""
+    host, port = parse_address(arguments.discover or arguments.address, ("", PORT))
+    timeout = arguments.timeout or _DISCOVER_S
+    try:
+        devices = discover(host or None, timeout, port)
+    except OSError as exc:
+        raise Unreachable(exc.strerror or exc) from exc
+    if host and not devices:  # UDP may be kept from it
+        with suppress(OSError, Error):
+            devices = [identify(host, port, timeout)]
+    if not devices:
+        where = format_address((host, port)) if host else f"port {port} of any host of this network"
+        raise Error(
+            f"nothing answered on {where} within {timeout:g} s; is a controller there? "
+            "To simulate one: enip_server SCADA=INT[1000]"
+        )
+    lines = [json.dumps(report.plain_identity(one)) for one in devices] if arguments.json else None
+    print(*(lines or report.format_identities(devices)), sep="\n", flush=True)
+    return OK
 
 
 def _run(arguments: argparse.Namespace, chore: Callable[[], None]) -> int:
@@ -54,7 +81,7 @@ def _run(arguments: argparse.Namespace, chore: Callable[[], None]) -> int:
     operations = list(parse_operations(texts))
     if not operations:
         raise UsageError("no tags on standard input; give one a line, eg. SCADA[0-10]")
-    connection = connected(arguments.address, arguments.timeout)
+    connection = connected(arguments.address, arguments.timeout or _REPLY_S)
     try:
         return FAILED if _perform(arguments, connection, texts, operations, chore) else OK
     finally:

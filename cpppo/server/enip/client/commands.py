@@ -7,6 +7,7 @@ Rule: nobody at a terminal ever sees a traceback.  Must not know what a command 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -136,6 +137,8 @@ def connected(address: str, timeout: float | None, tag: str = "SCADA=INT[1000]")
 
 def ended(program: str, run: Callable[[], int]) -> int:
     """Run a command to its end; its exit status, whatever happens."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # whose encoding may not have all that a tag can hold
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = run()
         sys.stdout.flush()

@@ -7,10 +7,11 @@ Must not know where it is written.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cpppo.server.enip.client.exchange import Result
+from cpppo.server.enip.client.identities import Identity
 from cpppo.server.enip.client.operations import Status
 from cpppo.server.enip.wire.services.attributes import (
     GET_ATTRIBUTE_SINGLE,
@@ -26,10 +27,12 @@ from cpppo.server.enip.wire.types import unpack
 __all__ = [
     "failed",
     "format_failure",
+    "format_identities",
     "format_rate",
     "format_result",
     "format_status",
     "label",
+    "plain_identity",
     "plain_rate",
     "plain_result",
     "written",
@@ -55,6 +58,8 @@ _SERVICES = {
         SET_ATTRIBUTE_SINGLE,
     )
 }
+#: The columns of a table of devices.
+_COLUMNS = ("ADDRESS", "VENDOR", "TYPE", "CODE", "REVISION", "SERIAL", "STATUS", "STATE", "NAME")
 #: Characters of a tag's name, and of the bracket with its first and last index.
 _NAME, _INDEX = 20, len("[    0-0    ]")
 
@@ -174,3 +179,29 @@ def plain_rate(name: str, count: int, failures: int, elapsed_s: float) -> dict[s
         "seconds": round(elapsed_s, 6),
         "tps": round(rate, 3),
     }
+
+
+def format_identities(devices: Sequence[Identity]) -> list[str]:
+    """A table of devices: a heading, and a line each."""
+    rows = [_COLUMNS]
+    for one in devices:
+        serial, status = f"0x{one.serial:08x}", f"0x{one.status:04x}"
+        numbers = (str(one.vendor), str(one.device_type), str(one.product_code), _revision(one))
+        name = "".join(char if char.isprintable() else "?" for char in one.product_name)  # it is somebody else's text
+        rows.append((_address(one), *numbers, serial, status, str(one.state), name))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _address(device: Identity) -> str:
+    host, port = device.address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _revision(device: Identity) -> str:
+    return "{}.{}".format(*device.revision)
+
+
+def plain_identity(device: Identity) -> dict[str, Any]:
+    """A device as values that JSON has; ``address`` as the command line takes it."""
+    return {**device._asdict(), "address": _address(device), "revision": _revision(device)}
