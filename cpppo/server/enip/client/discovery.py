@@ -78,6 +78,7 @@ def identify(host: str, port: int = PORT, timeout: float = 5.0) -> Identity:
     octets = b""
     try:
         with socket.create_connection((host, port), timeout) as sock:
+            peer: str = sock.getpeername()[0]
             sock.sendall(request(timeout))
             while needed := missing(octets):
                 sock.settimeout(max(ends - monotonic(), 1e-6))
@@ -89,4 +90,4 @@ def identify(host: str, port: int = PORT, timeout: float = 5.0) -> Identity:
                     raise TimeoutError
     except TimeoutError as exc:
         raise Timeout(f"{host}:{port} did not answer List Identity within {timeout:g} s") from exc
-    return identities(octets, (host, port))[0]
+    return identities(octets, (peer, port))[0]

@@ -263,9 +263,10 @@ def test_unconnected_send() -> None:
         record.data.elements = 1
         connection.unconnected_send(record, route_path=[])
         connection.unconnected_send(request={"method": "get_attribute_single", "path": "@1/1/7"})
-        assert [connection.collect().val for _ in range(3)] == [[2, 3], [2], list(b"\3abc")]
+        found = [connection.collect() for _ in range(3)]
+        assert [one.val for one in found] == [[2, 3], [2], list(b"\3abc")]
         connection.close()
-    assert sent.data.elements == 2
+    assert [sent.data.elements, *(one.req.data.elements for one in found[:2])] == [2, 2, 1]
     assert [request[40] for request in peer.requests] == [0x52, 0x4C, 0x52], "an empty route sends it bare"
 
 
