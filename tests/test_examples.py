@@ -50,6 +50,11 @@ def connecting(name):
         return genuine(self, address, *rest)
     setattr(socket.socket, name, connect)
 
+def sendto(self, data, *rest, genuine=socket.socket.sendto):
+    *flags, address = rest
+    used = {**ports, **bound}
+    return genuine(self, data, *flags, ("127.0.0.1", used[address[1]]) if address[1] in used else address)
+
 def bind(self, address, genuine=socket.socket.bind):
     if not isinstance(address, tuple):
         return genuine(self, address)
@@ -63,7 +68,7 @@ def getaddrinfo(host, port, *rest, genuine=socket.getaddrinfo, **keywords):
 
 for name in ("connect", "connect_ex"):
     connecting(name)
-socket.socket.bind, socket.getaddrinfo = bind, getaddrinfo
+socket.socket.sendto, socket.socket.bind, socket.getaddrinfo = sendto, bind, getaddrinfo
 """
 
 

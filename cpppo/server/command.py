@@ -16,6 +16,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, TextIO
 
 from cpppo.errors import UsageError
@@ -28,6 +29,7 @@ __all__ = [
     "Serves",
     "add_verbosity",
     "format_address",
+    "logging_to",
     "parse_address",
     "raise_descriptor_limit",
     "read_lines",
@@ -41,6 +43,9 @@ log = logging.getLogger("network")
 
 #: Seconds after which Ctrl-C is noticed at last: a signal that comes just before accepting begins does not end that.
 LOOK_S = 1.0
+
+#: What a line says before its comment: a # after anything but a blank belongs to it, as does all in quotes.
+_SAID = re.compile(r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|(?<=\S)\#|[^\#])*""")
 
 _STATUSES = """
 exit status: 0 ended in order, by Ctrl-C or SIGTERM; 2 wrong usage, or an address that cannot be had.
@@ -65,15 +70,19 @@ def parse_address(text: str, default: tuple[str, int]) -> tuple[str, int]:
 
 
 def read_lines(given: Iterable[str], stream: TextIO) -> Iterator[str]:
-    """Texts from a command line, each ``-`` replaced by the lines of a stream (empty ones and # comments left out)."""
+    """Texts from a command line, each ``-`` replaced by the lines of a stream.
+
+    Blank lines are left out, and comments: from a # at the beginning of a line, or after a blank and not in quotes.
+    """
     for text in given:
         if text != "-":
             yield text
             continue
         try:
             for line in stream:
-                if line.strip() and not line.lstrip().startswith("#"):
-                    yield line.strip()
+                said = _SAID.match(line)
+                if said is not None and said[0].strip():
+                    yield said[0].strip()
         except UnicodeDecodeError as exc:
             raise UsageError(f"standard input is not {exc.encoding} text: {exc.reason}") from exc
 
@@ -84,6 +93,40 @@ def add_verbosity(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "-v", "--verbose", action="count", default=0, help="say more of what happens; up to -vvvv for everything"
     )
+
+
+@contextmanager
+def logging_to(path: str | None, verbose: int) -> Iterator[Callable[[], None] | None]:
+    """Log to a file that is kept small, or (None) to standard error, at a degree of verbosity, while in the block.
+
+    For a file it gives what is to be called now and then, and opens it anew if SIGHUP has come, as after it was moved
+    away.  OSError, with the name of the file, if it cannot be opened.
+    """
+    if path is None:
+        start_logging(verbose)
+        yield None
+        return
+    from cpppo.logfile import LogFile  # slow to import, and seldom wanted
+
+    file = LogFile(path)
+    start_logging(verbose, file)
+    asked = threading.Event()
+    listens = hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread()
+    if hasattr(signal, "SIGHUP") and listens:
+        before = signal.signal(signal.SIGHUP, lambda number, frame: asked.set())
+
+    def reopen() -> None:
+        if asked.is_set():
+            asked.clear()
+            file.reopen()
+
+    try:
+        yield reopen
+    finally:
+        if hasattr(signal, "SIGHUP") and listens:
+            signal.signal(signal.SIGHUP, before)
+        logging.root.removeHandler(file)
+        file.close()
 
 
 class Serves(Protocol):

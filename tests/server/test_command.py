@@ -1,20 +1,26 @@
-"""What command lines share: addresses read from text, and servers that end with a signal."""
+"""What command lines share: addresses and lines read from text, logging, and servers that end with a signal."""
 
 from __future__ import annotations
 
 import errno
+import io
+import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from cpppo.errors import UsageError
 from cpppo.server.command import (
     format_address,
+    logging_to,
     parse_address,
     raise_descriptor_limit,
+    read_lines,
     refused,
     serve_until_interrupted,
 )
@@ -206,3 +212,77 @@ def test_refused(code: int, address: tuple[str, int], says: list[str]) -> None:
     line = refused(OSError(code, "why"), address, 44818)
     assert "\n" not in line and "why" in line
     assert all(one in line for one in says), line
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("X[1]", ["X[1]"]),
+        ("  X[1]  ", ["X[1]"]),
+        ("", []),
+        (" \t", []),
+        ("# all of it", []),
+        ("   # all of it", []),
+        ("X[1]=5 # the level", ["X[1]=5"]),
+        ("X[1]=5\t#the level", ["X[1]=5"]),
+        ("X#1", ["X#1"]),
+        ("Name='a # b' # text", ["Name='a # b'"]),
+        ('Name="a # b"', ['Name="a # b"']),
+        ("Name='it\\'s # 1', \"# 2\" # end", ["Name='it\\'s # 1', \"# 2\""]),
+        ("Name='never ended # what now", ["Name='never ended"]),
+    ],
+)
+def test_lines(line: str, said: list[str]) -> None:
+    """Of a line of the stream its comment is left out, but nothing that stands in quotes; blank lines are none."""
+    assert list(read_lines(["A", "-", "# B"], io.StringIO(f"{line}\n"))) == ["A", *said, "# B"]
+
+
+def test_lines_that_are_no_text() -> None:
+    """Octets that are no text are a UsageError that says so."""
+    stream = io.TextIOWrapper(io.BytesIO(b"X\n\xff\n"), encoding="utf-8")
+    with pytest.raises(UsageError, match="standard input is not utf-8 text"):
+        list(read_lines(["-"], stream))
+
+
+def test_logging_to_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the block the log goes to the file; afterwards it does not, and signals are treated as before."""
+    monkeypatch.setattr(logging.root, "handlers", [])
+    level = logging.root.level
+    hangup = signal.getsignal(signal.SIGHUP) if hasattr(signal, "SIGHUP") else None
+    path = tmp_path / "a.log"
+    try:
+        with logging_to(str(path), 0):
+            logging.getLogger("any").warning("inside")
+        assert logging.root.handlers == []
+    finally:
+        logging.root.setLevel(level)
+    assert path.read_text().endswith(" inside\n")
+    assert not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is hangup
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+def test_logging_to_a_file_that_was_moved(tmp_path: Path) -> None:
+    """SIGHUP opens the file anew, once, when the program gets round to it."""
+    path, moved = tmp_path / "a.log", tmp_path / "moved.log"
+    log = logging.getLogger("any")
+    with logging_to(str(path), 0) as chore:
+        assert chore is not None
+        log.warning("before")
+        path.rename(moved)
+        chore()
+        assert not path.exists()
+        os.kill(os.getpid(), signal.SIGHUP)
+        chore()
+        log.warning("after")
+    assert moved.read_text().endswith(" before\n") and path.read_text().endswith(" after\n")
+
+
+def test_logging_to_no_file(tmp_path: Path) -> None:
+    """A file that cannot be opened is the system's error, with its name; without a file there is nothing to do."""
+    path = str(tmp_path / "none" / "a.log")
+    with pytest.raises(OSError) as raised:
+        with logging_to(path, 0):
+            pass
+    assert raised.value.filename == path
+    with logging_to(None, 0) as chore:
+        assert chore is None

@@ -7,17 +7,16 @@ Do not import this to embed a simulator without a command line: use ``cpppo.serv
 from __future__ import annotations
 
 import logging
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, MutableMapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from cpppo.errors import UsageError
-from cpppo.logs import NORMAL, start_logging
+from cpppo.logs import NORMAL
 from cpppo.server.command import (
     format_address,
+    logging_to,
     raise_descriptor_limit,
     read_lines,
     refused,
@@ -73,7 +72,7 @@ def main(
             return _failed(2, exc)
         chores = [] if idle_service is None else [idle_service]
         try:
-            reopen = stack.enter_context(_logging(settings))
+            reopen = stack.enter_context(logging_to(settings.log, settings.verbose))
             run = None if settings.profile is None else _profiling(settings.profile)
         except OSError as exc:
             return _failed(1, f"cannot write {exc.filename}: {exc.strerror}; name a file that can be written")
@@ -151,36 +150,6 @@ def _profiling(path: str) -> Callable[[Callable[[], None]], None]:
     from cpppo.server.profiling import Profiling  # slow to import, and seldom wanted
 
     return Profiling(path)
-
-
-@contextmanager
-def _logging(settings: Settings) -> Iterator[Callable[[], None] | None]:
-    """Logging as it is asked for; what opens the file anew if SIGHUP has come, or None without a file."""
-    if settings.log is None:
-        start_logging(settings.verbose)
-        yield None
-        return
-    from cpppo.logfile import LogFile  # slow to import, and seldom wanted
-
-    file = LogFile(settings.log)
-    start_logging(settings.verbose, file)
-    asked = threading.Event()
-    listens = hasattr(signal, "SIGHUP") and threading.current_thread() is threading.main_thread()
-    if hasattr(signal, "SIGHUP") and listens:
-        before = signal.signal(signal.SIGHUP, lambda number, frame: asked.set())
-
-    def reopen() -> None:
-        if asked.is_set():
-            asked.clear()
-            file.reopen()
-
-    try:
-        yield reopen
-    finally:
-        if hasattr(signal, "SIGHUP") and listens:
-            signal.signal(signal.SIGHUP, before)
-        logging.root.removeHandler(file)
-        file.close()
 
 
 class _Printer:

@@ -1,111 +1,43 @@
 """enip_client: the client's command line; equals ``python -m cpppo.server.enip.client``.
 
-Owns: arguments, what is written where, and the exit status.  Rule: prints, never decides.
+Owns: what is done, and what is written where.  Rule: prints, never decides.
 Do not import this to talk to a controller: use ``client.connector``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import chain, repeat
 from time import localtime, strftime, time
 from typing import Any
 
 from cpppo.errors import Error, UsageError
-from cpppo.logs import NORMAL, start_logging
-from cpppo.server.command import add_verbosity, format_address, parse_address, read_lines
+from cpppo.logs import NORMAL
+from cpppo.server.command import format_address, parse_address, read_lines
 from cpppo.server.enip.client import report
+from cpppo.server.enip.client.arguments import parse_arguments
+from cpppo.server.enip.client.commands import FAILED, OK, Unreachable, connected, ended, logged
 from cpppo.server.enip.client.connector import connector
+from cpppo.server.enip.client.discovery import discover, identify
+from cpppo.server.enip.client.exchange import Result
 from cpppo.server.enip.client.operations import parse_operations
+from cpppo.server.enip.client.progress import Progress
 from cpppo.server.enip.wire.header import PORT
 
 __all__ = ["main"]
 
 log = logging.getLogger("enip.cli")
 
-#: Exit statuses; those of signals as shells show them.
-_OK, _FAILED, _USAGE, _UNREACHABLE, _INTERRUPTED, _BROKEN_PIPE = 0, 1, 2, 3, 130, 141
-
 #: Octets of a Multiple Service Packet, which any controller takes.
 _PACKET = 500
-#: The longest time-out; systems take no more than some weeks.
-_DAY_S = 86400
 
-_EXAMPLES = """\
-tags:
-  SCADA                    one element            SCADA=12                write an INT
-  SCADA[3]                 element 3              SCADA[3]=1.5            write a REAL (it has a '.')
-  SCADA[1-5]               elements 1 to 5        SCADA[1-2]=(DINT)7,8    write another type
-  Motor.Speed, Grid[1,2]   members, dimensions    @2/1/3, "@0x04/5/{'connection':100}"   by number
-  Pump=(BOOL)1             a BOOL; types other than INT and REAL are always named
-Quote what has brackets: shells take [ ] for patterns of file names.
-
-examples:
-  enip_client 'SCADA[1]=99' 'SCADA[0-10]'         write one element, then read eleven
-  enip_client -a plc.example.com Level            one tag of another host
-  enip_client -p -r 100 -d 20 'SCADA[0-9]'        a hundred times, twenty requests in flight
-  enip_client -m Level Volume 'Pump[0-3]'         all in one packet
-  enip_client - < tags.txt                        tags from standard input, one a line
-
-exit status: 0 all succeeded, 1 an operation failed, 2 wrong usage, 3 no connection, 130 interrupted.
-No controller at hand?  enip_server SCADA=INT[1000] simulates one.
-"""
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="enip_client",
-        description="Read and write tags of a Logix controller, or of a simulated one, over EtherNet/IP.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("tags", nargs="+", metavar="TAG", help="tag[first-last][=value,...]; - reads them from stdin")
-    network = parser.add_argument_group("network")
-    network.add_argument(
-        "-a", "--address", default=f":{PORT}", help=f"[host][:port] of the controller (default :{PORT} of this host)"
-    )
-    network.add_argument(
-        "-t", "--timeout", type=_seconds, default=5.0, metavar="S", help="seconds each reply may take (default 5.0)"
-    )
-    requests = parser.add_argument_group("requests")
-    requests.add_argument("-r", "--repeat", type=_count, default=1, metavar="N", help="do it all N times (default 1)")
-    requests.add_argument("-d", "--depth", type=_depth, default=1, metavar="N", help="requests in flight (default 1)")
-    requests.add_argument("-m", "--multiple", action="store_true", help="several operations in one packet")
-    service = requests.add_mutually_exclusive_group()
-    service.add_argument(
-        "-f", "--fragment", action="store_true", default=True, help="use Read/Write Tag Fragmented (the default)"
-    )
-    service.add_argument("-n", "--no-fragment", dest="fragment", action="store_false", help="use plain Read/Write Tag")
-    output = parser.add_argument_group("output", "with neither, a line an operation with its time, and the rate")
-    output.add_argument("-p", "--print", action="store_true", help="print a line an operation, and nothing else")
-    add_verbosity(output)
-    return parser
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= _DAY_S:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0, up to {_DAY_S}; eg. 5.0")
-    return seconds
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= sys.maxsize:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 to {sys.maxsize}")
-    return int(text)
-
-
-def _depth(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more")
-    return int(text)
+#: Seconds that a reply may take, and that devices may take to answer who they are.
+_REPLY_S, _DISCOVER_S = 5.0, 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -113,75 +45,101 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     :param argv: the arguments, by default those of the process.
     """
-    arguments = _parser().parse_args(argv)
-    start_logging(arguments.verbose)
+    return ended("enip_client", lambda: _logged(parse_arguments(argv)))
+
+
+def _logged(arguments: argparse.Namespace) -> int:
+    with logged(arguments.log, arguments.verbose) as chore:
+        return _run(arguments, chore) if arguments.discover is None else _discover(arguments)
+
+
+def _discover(arguments: argparse.Namespace) -> int:
+    """Show who is there."""
+    host, port = parse_address(arguments.discover or arguments.address, ("", PORT))
+    timeout = arguments.timeout or _DISCOVER_S
     try:
-        host, port = parse_address(arguments.address, ("localhost", PORT))
-        operations = list(parse_operations(read_lines(arguments.tags, sys.stdin)))
-        if not operations:
-            raise UsageError("no tags on standard input; give one a line, eg. SCADA[0-10]")
-        return _connect(arguments, host, port, operations)
-    except UsageError as exc:
-        return _complain(exc, _USAGE)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except OSError as exc:  # our output cannot be written; keep the interpreter from writing on at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(exc, BrokenPipeError):  # its reader has seen enough
-            return _BROKEN_PIPE
-        return _complain(f"cannot write the results: {exc.strerror or exc}", _FAILED)
-
-
-def _complain(problem: object, status: int) -> int:
-    print(f"enip_client: {problem}", file=sys.stderr)
-    return status
-
-
-def _connect(arguments: argparse.Namespace, host: str, port: int, operations: list[dict[str, Any]]) -> int:
-    try:
-        connection = connector(host, port, arguments.timeout)
-    except (OSError, Error) as exc:
-        reason = getattr(exc, "strerror", None) or exc
-        return _complain(
-            f"cannot connect to {format_address((host, port))}: {reason}; "
-            "is a controller there? To simulate one: enip_server SCADA=INT[1000]",
-            _UNREACHABLE,
+        devices = discover(host or None, timeout, port)
+    except OSError as exc:
+        raise Unreachable(exc.strerror or exc) from exc
+    if host and not devices:  # UDP may be kept from it
+        with suppress(OSError, Error):
+            devices = [identify(host, port, timeout)]
+    if not devices:
+        where = format_address((host, port)) if host else f"port {port} of any host of this network"
+        raise Error(
+            f"nothing answered on {where} within {timeout:g} s; is a controller there? "
+            "To simulate one: enip_server SCADA=INT[1000]"
         )
+    lines = [json.dumps(report.plain_identity(one)) for one in devices] if arguments.json else None
+    print(*(lines or report.format_identities(devices)), sep="\n", flush=True)
+    return OK
+
+
+def _run(arguments: argparse.Namespace, chore: Callable[[], None]) -> int:
+    parse_address(arguments.address, ("localhost", PORT))  # a wrong one is told before anything is read
+    texts = list(read_lines(arguments.tags, sys.stdin))
+    operations = list(parse_operations(texts))
+    if not operations:
+        raise UsageError("no tags on standard input; give one a line, eg. SCADA[0-10]")
+    connection = connected(arguments.address, arguments.timeout or _REPLY_S)
     try:
-        return _FAILED if _run(arguments, connection, operations) else _OK
-    except Error as exc:
-        return _complain(exc, _FAILED)
+        return FAILED if _perform(arguments, connection, texts, operations, chore) else OK
     finally:
         connection.close()
 
 
-def _run(arguments: argparse.Namespace, connection: connector, operations: list[dict[str, Any]]) -> int:
+def _perform(
+    arguments: argparse.Namespace,
+    connection: connector,
+    texts: Sequence[str],
+    operations: Sequence[dict[str, Any]],
+    chore: Callable[[], None],
+) -> int:
     """Perform the operations and show what came of them; the number that failed."""
-    show = not arguments.print and not arguments.verbose
+    show = _shown(arguments)
     count = failures = 0
     services = set()
     started = time()
-    for result in connection.operate(
-        chain.from_iterable(repeat(operations, arguments.repeat)),
-        fragment=arguments.fragment,
-        multiple=_PACKET if arguments.multiple else 0,
-        depth=arguments.depth,
-        validating=True,
-        printing=arguments.print,
-    ):
-        count += 1
-        failures += report.failed(result)
-        services.add(result.req.service)
-        if show:
-            print(_stamped(report.format_result(result)), flush=True)
-        elif log.isEnabledFor(NORMAL):
-            log.log(NORMAL, "%s", report.format_result(result))
+    with Progress(len(operations) * arguments.repeat, sys.stderr if arguments.repeat > 1 else None) as progress:
+        for result in connection.operate(
+            chain.from_iterable(repeat(operations, arguments.repeat)),
+            fragment=arguments.fragment,
+            multiple=_PACKET if arguments.multiple else 0,
+            depth=arguments.depth,
+            validating=True,
+        ):
+            failed = report.failed(result)
+            services.add(result.req.service)
+            line = show(result, texts[count % len(texts)])
+            if line:
+                progress.clear()
+                print(line, flush=True)
+            if log.isEnabledFor(NORMAL):
+                log.log(NORMAL, "%s", report.format_result(result))
+            count += 1
+            failures += failed
+            progress.step(failed)
+            chore()
+    elapsed = time() - started
     name = report.label(services.pop() if len(services) == 1 else None)
-    rate = report.format_rate(name, count, time() - started)
-    if show:
+    rate = report.format_rate(name, count, elapsed)
+    if arguments.json:
+        print(json.dumps(report.plain_rate(name, count, failures, elapsed)), flush=True)
+    elif not arguments.print and not arguments.verbose:
         print(_stamped(rate), flush=True)
     log.log(NORMAL, "%s", rate)
     return failures
+
+
+def _shown(arguments: argparse.Namespace) -> Callable[[Result, str], str]:
+    """What makes the line to print of a result and the text of its operation; none, if it belongs to the log."""
+    if arguments.json:
+        return lambda result, text: json.dumps(report.plain_result(result, text, time()))
+    if arguments.print:
+        return lambda result, text: report.format_result(result)
+    if arguments.verbose:
+        return lambda result, text: ""
+    return lambda result, text: _stamped(report.format_result(result))
 
 
 def _stamped(line: str) -> str:

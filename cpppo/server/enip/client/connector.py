@@ -22,6 +22,7 @@ from cpppo.errors import Error, RemoteProtocolError, Timeout
 from cpppo.server.enip.client import report
 from cpppo.server.enip.client.exchange import Exchange, Pending, Result, Route
 from cpppo.server.enip.client.operations import Operation, packed, prepare
+from cpppo.server.enip.client.requests import operation_of, packet
 from cpppo.server.enip.wire.header import PORT
 
 __all__ = ["MAXIMUM_DEPTH", "await_response", "connector", "controller"]
@@ -64,6 +65,7 @@ class connector:
         self.host, self.port = host, PORT if port is None else port
         self._lock = threading.RLock()
         self._sent: deque[Pending] = deque()
+        self._collected: deque[Result] = deque()
         self._limit: float | None = -1.0
         self._closed = False
         started = monotonic()
@@ -148,31 +150,52 @@ class connector:
         operation = {"method": "set_attribute_single", "path": path, "data": data, "tag_type": tag_type}
         return self._request(operation, **kwds)
 
-    def _request(
+    def multiple(self, request: Iterable[Any], **kwds: Any) -> Any:
+        """Send requests in one Multiple Service Packet (one alone without it); ``collect`` gives each its result.
+
+        :param request: what ``read(..., send=False)`` and the like gave, or operations as for ``synchronous``.
+        """
+        operations = [operation_of(one) for one in request]
+        self._ask(operations, **kwds)
+        return packet(operations)
+
+    def unconnected_send(self, request: Any, **kwds: Any) -> Any:
+        """Send one request that ``read(..., send=False)`` and the like gave, or one operation; see ``read``."""
+        operation = operation_of(request)
+        self._ask([operation], **kwds)
+        return operation.asked()
+
+    def _request(self, operation: Mapping[str, Any], **kwds: Any) -> Any:
+        prepared = prepare(operation)
+        self._ask([prepared], **kwds)
+        return prepared.asked()
+
+    def _ask(
         self,
-        operation: Mapping[str, Any],
+        operations: Sequence[Operation],
         *,
         route_path: Route = None,
         send_path: Route = None,
         timeout: float | None = None,
         send: bool = True,
         sender_context: bytes = b"",
-    ) -> Any:
-        prepared = prepare(operation)
+    ) -> None:
         if send:
             with self._lock:
-                pending, octets = self.exchange.issue([prepared], 0, sender_context, route_path, send_path)
+                pending, octets = self.exchange.issue(operations, 0, sender_context, route_path, send_path)
                 self._allow(self._time(timeout))
                 self._send(octets)
                 self._sent.append(pending)
-        return prepared.asked()
 
     def collect(self, timeout: float | None = None) -> Result | None:
-        """The result of the oldest low-level request not collected yet, None if there is none; Timeout if late."""
+        """The result of the oldest low-level request not collected yet, None if there is none; Timeout if late.
+
+        Of several that were sent in one packet each has a result of its own.
+        """
         with self._lock:
-            if not self._sent:
-                return None
-            return self._wait(self._sent.popleft(), self._time(timeout))[0]
+            if not self._collected and self._sent:
+                self._collected.extend(self._wait(self._sent.popleft(), self._time(timeout)))
+            return self._collected.popleft() if self._collected else None
 
     # -- many operations
 

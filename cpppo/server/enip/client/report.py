@@ -1,22 +1,42 @@
 """What a person sees of results: the line of one operation, and the rate of many.
 
-Owns: the words and columns.  Rule: pure text; the time is an argument.  Must not know where it is written.
+Owns: the words and columns, and what programs see instead.  Rule: pure text; the time is an argument.
+Must not know where it is written.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cpppo.server.enip.client.exchange import Result
+from cpppo.server.enip.client.identities import Identity
 from cpppo.server.enip.client.operations import Status
-from cpppo.server.enip.wire.services.attributes import SET_ATTRIBUTE_SINGLE
+from cpppo.server.enip.wire.services.attributes import (
+    GET_ATTRIBUTE_SINGLE,
+    GET_ATTRIBUTES_ALL,
+    SET_ATTRIBUTE_SINGLE,
+)
 from cpppo.server.enip.wire.services.tag import READ_TAG, READ_TAG_FRAGMENTED, WRITE_TAG, WRITE_TAG_FRAGMENTED
 from cpppo.server.enip.wire.status import describe
 from cpppo.server.enip.wire.strings import ShortString, kind_of
 from cpppo.server.enip.wire.text import format_path
 from cpppo.server.enip.wire.types import unpack
 
-__all__ = ["failed", "format_failure", "format_rate", "format_result", "format_status", "label", "written"]
+__all__ = [
+    "failed",
+    "format_failure",
+    "format_identities",
+    "format_rate",
+    "format_result",
+    "format_status",
+    "label",
+    "plain_identity",
+    "plain_rate",
+    "plain_result",
+    "written",
+]
 
 _READS = (READ_TAG.code, READ_TAG_FRAGMENTED.code)
 _WRITES = (WRITE_TAG.code, WRITE_TAG_FRAGMENTED.code)
@@ -26,6 +46,20 @@ _LABELS = {
     WRITE_TAG.code: "WriteTag",
     WRITE_TAG_FRAGMENTED.code: "WriteFrg.",
 }
+_SERVICES = {
+    one.code: one.name
+    for one in (
+        READ_TAG,
+        READ_TAG_FRAGMENTED,
+        WRITE_TAG,
+        WRITE_TAG_FRAGMENTED,
+        GET_ATTRIBUTE_SINGLE,
+        GET_ATTRIBUTES_ALL,
+        SET_ATTRIBUTE_SINGLE,
+    )
+}
+#: The columns of a table of devices.
+_COLUMNS = ("ADDRESS", "VENDOR", "TYPE", "CODE", "REVISION", "SERIAL", "STATUS", "STATE", "NAME")
 #: Characters of a tag's name, and of the bracket with its first and last index.
 _NAME, _INDEX = 20, len("[    0-0    ]")
 
@@ -69,8 +103,8 @@ def format_result(result: Result) -> str:
     operator = "==" if request.service in _READS else "??" if values is None else "<="
     shown = result.val if values is None else values
     index = " " * _INDEX
-    if request.service in _LABELS and path.element:
-        first = path.element[-1]
+    first = path.segment[-1].as_dict().get("element")
+    if request.service in _LABELS and first is not None:
         last = first + request.data.elements - 1
         size = _size(request, result)
         if size is not None:
@@ -101,3 +135,73 @@ def format_rate(name: str, count: int, elapsed_s: float) -> str:
     each = elapsed_s / count if count else 0.0
     rate = 1.0 / each if each else 0.0
     return f"Client {name:<8} Average {rate:7.3f} TPS ({each:7.3f}s ea)."
+
+
+def plain_result(result: Result, operation: str, time_s: float) -> dict[str, Any]:
+    """A result as values that JSON has: what was asked (by an operation's text), and what came of it.
+
+    ``value`` is a list, of a write that of what was written; None if it was refused.  Octets whose type is not known
+    are a list of numbers, and what is no number of JSON is text: ``nan inf -inf``.
+    """
+    code, extended = result.sts if isinstance(result.sts, tuple) else (result.sts, [])
+    request = result.req
+    values = None if failed(result) else written(request)
+    elements = request.data.elements if request.service in _LABELS else None
+    return {
+        "time": round(time_s, 3),
+        "operation": operation,
+        "service": _SERVICES[request.service],
+        "path": format_path(request.path, elements),
+        "status": code,
+        "extended": list(extended),
+        "words": describe(code, extended),
+        "value": _plain(result.val if values is None else values),
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple, bytes, bytearray)):
+        return [_plain(one) for one in value]
+    return value
+
+
+def plain_rate(name: str, count: int, failures: int, elapsed_s: float) -> dict[str, Any]:
+    """The rate of many operations as values that JSON has."""
+    rate = count / elapsed_s if elapsed_s else 0.0
+    return {
+        "operations": count,
+        "failures": failures,
+        "label": name,
+        "seconds": round(elapsed_s, 6),
+        "tps": round(rate, 3),
+    }
+
+
+def format_identities(devices: Sequence[Identity]) -> list[str]:
+    """A table of devices: a heading, and a line each."""
+    rows = [_COLUMNS]
+    for one in devices:
+        serial, status = f"0x{one.serial:08x}", f"0x{one.status:04x}"
+        numbers = (str(one.vendor), str(one.device_type), str(one.product_code), _revision(one))
+        name = "".join(char if char.isprintable() else "?" for char in one.product_name)  # it is somebody else's text
+        rows.append((_address(one), *numbers, serial, status, str(one.state), name))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _address(device: Identity) -> str:
+    host, port = device.address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _revision(device: Identity) -> str:
+    return "{}.{}".format(*device.revision)
+
+
+def plain_identity(device: Identity) -> dict[str, Any]:
+    """A device as values that JSON has; ``address`` as the command line takes it."""
+    return {**device._asdict(), "address": _address(device), "revision": _revision(device)}

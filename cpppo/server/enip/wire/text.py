@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from cpppo.errors import ProtocolError, UsageError
 from cpppo.server.enip.wire.path import Path, encoded
 from cpppo.server.enip.wire.strings import KINDS, STRING, ShortString
-from cpppo.server.enip.wire.types import INT, REAL, Kind
+from cpppo.server.enip.wire.types import BOOL, INT, REAL, Kind
 from cpppo.server.enip.wire.values import QUOTED, Unfit, parse_int, parse_value
 
 __all__ = [
@@ -35,12 +35,16 @@ Segments = list[dict[str, Any]]
 #: Elements that one request can ask for: its count has 16 bits.
 MAXIMUM_ELEMENTS = 0xFFFF
 
+#: The highest bit that a word of any type has.
+_LAST_BIT = 63
+
 #: What the numbers of an address stand for, in order.
 _PLACES = ("class", "instance", "attribute", "element")
 _COMPONENTS = (*_PLACES, "connection", "symbolic", "port", "link")
 
 _NAME = re.compile(r"[^][{}()/.+=,@'\"\s]+")
 _NUMBER = re.compile(r"[0-9][0-9A-Za-z]*")
+_NUMBERED = re.compile(r"[0-9]+").fullmatch
 _WORD = re.compile(r"\w+")
 _VALUE = re.compile(r"[^],\s]+")
 _BLANK = re.compile(r"\s*")
@@ -75,19 +79,24 @@ def parse_operation(text: str) -> dict[str, Any]:
     if offset is not None:
         operation["offset"] = offset
     if reader.taken("="):
-        _add_values(reader, operation, indexed=first is not None)
+        _add_values(reader, operation, first is not None, _is_bit(path))
     reader.end("a tag goes on with [first-last], +offset or =value")
     return operation
 
 
-def _add_values(reader: _Reader, operation: dict[str, Any], indexed: bool) -> None:
+def _is_bit(path: Segments) -> bool:
+    """Whether a path ends in a member that is a number: a bit of what is before it, eg. ``Word.3``."""
+    return len(path) > 1 and "symbolic" in path[0] and _NUMBERED(path[-1].get("symbolic", "")) is not None
+
+
+def _add_values(reader: _Reader, operation: dict[str, Any], indexed: bool, bit: bool) -> None:
     """Complete a write with its values, which must be as many as the elements it names."""
     start = reader.at
-    kind, data = reader.values()
+    kind, data = reader.values(BOOL if bit else None)
     elements, offset = operation.get("elements"), operation.get("offset")
     if elements is None and offset is not None:
         reader.refuse("a write at an offset needs the range of the whole transfer, eg. Tag[0-9]+4=(DINT)1,2", start)
-    wanted = elements or (1 if indexed else len(data))
+    wanted = elements or (1 if indexed or bit else len(data))
     if offset is None and len(data) != wanted:
         reader.refuse(f"the number of values ({len(data)}) doesn't match the element count ({wanted})", start)
     if offset is not None:
@@ -198,6 +207,12 @@ class _Reader:
             if len(name) > 0xFF:
                 self.refuse(f"a name of {len(name)} characters; at most 255 can be sent", start)
             terms.append({"symbolic": name})
+            if _is_bit(terms):
+                if int(name[:9]) > _LAST_BIT:
+                    self.refuse(f"there is no bit {name}; the bits of a word are 0 to {_LAST_BIT} at most", start)
+                if self.text[self.at : self.at + 1] in ("[", "."):
+                    self.refuse("a bit has neither elements nor members, eg. Word.3 or Words[2].3")
+                return terms, None, None
             indices, count = self._indices()
             terms += [{"element": index} for index in indices]
             if not self.taken("."):
@@ -288,9 +303,9 @@ class _Reader:
             self.refuse(f"the offset {offset} is beyond the {0xFFFFFFFF} that can be sent", start)
         return offset
 
-    def values(self) -> tuple[Kind, list[Any]]:
-        """The type, cast or told by the values, and the values, with or without brackets around them."""
-        kind = self._cast() if self.taken("(") else None
+    def values(self, usual: Kind | None) -> tuple[Kind, list[Any]]:
+        """The type, cast, else the usual one, else told by the values; and these, with or without brackets around."""
+        kind = self._cast() if self.taken("(") else usual
         bracket = self.taken("[")
         found: list[tuple[str, int]] = []
         while True:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import re
 import signal
 import socket
@@ -10,11 +12,15 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cpppo.server.enip.client import cli, commands, progress
 from cpppo.server.enip.client.cli import main
 from tests.server.enip.client.scripted import Peer, bare, controller, registered
+from tests.server.enip.client.test_client_progress import Terminal
 from tests.tools import python_environment
 
 STAMP = re.compile(r"\d\d-\d\d \d\d:\d\d:\d\d\.\d\d\d ")
@@ -74,8 +80,122 @@ def test_verbose() -> None:
     assert "Client ReadFrg. Average" in done.stderr
 
 
+def test_json(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    """--json is an object a line: of each operation in order, as it was given; and of them all."""
+    given = ["SCADA[1]=99", "SCADA[0-2]", "NOPE", "NOPE=(DINT)7"]
+    assert run(peer, "--json", "-r", "2", *given) == 1
+    found: list[dict[str, Any]] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    *each, rate = found
+    assert [one.pop("operation") for one in each] == given * 2
+    assert all(isinstance(one.pop("time"), float) for one in each)
+    assert each[:4] == each[4:] == [
+        {"service": "Write Tag Fragmented", "path": "SCADA[1]", **ok([99])},
+        {"service": "Read Tag Fragmented", "path": "SCADA[0-2]", **ok([0, 1, 2])},
+        {"service": "Read Tag Fragmented", "path": "NOPE", **NOPE},
+        {"service": "Write Tag Fragmented", "path": "NOPE", **NOPE},
+    ]  # fmt: skip
+    assert rate.pop("seconds") > 0 and rate.pop("tps") > 0
+    assert rate == {"operations": 8, "failures": 4, "label": "Tag I/O"}
+
+
+NOPE = {"status": 4, "extended": [0], "words": "path segment error: no such tag", "value": None}
+
+
+def ok(value: list[Any]) -> dict[str, Any]:
+    return {"status": 0, "extended": [], "words": "success", "value": value}
+
+
+def test_json_packed(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Packed or pipelined, each object still belongs to its operation."""
+    given = [f"X[{number}]" for number in range(40)]
+    assert run(peer, "--json", "-m", "-d", "5", *given) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["operation"], one["path"], one["value"]) for one in found[:-1]] == [
+        (text, text, [number]) for number, text in enumerate(given)
+    ]
+
+
+def test_tags_among_options(peer: Peer) -> None:
+    """Tags may stand before, between and after options."""
+    assert run(peer, "A", "-p", "B=1", "-n", "C") == 0
+    assert services(peer) == [0x4C, 0x4D, 0x4C]
+
+
+def test_log(peer: Peer, tmp_path: Path) -> None:
+    """--log has what would be on standard error, and is appended to; what goes to standard output stays there."""
+    path = tmp_path / "a.log"
+    path.write_text("before\n")
+    for option in ([], ["-v"]):
+        done = subprocess.run(
+            [*MODULE, *option, "--log", str(path), "-a", f"{peer.host}:{peer.port}", "X[1]", "NOPE"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            env=python_environment(),
+        )
+        assert (done.returncode, done.stderr, "Average" in done.stdout) == (1, "", not option)
+    before, first, *verbose = path.read_text().splitlines()
+    assert before == "before"
+    assert "WARNING" in first and "no such tag" in first
+    assert ["X[    1-1    ] == [1]: 'OK'" in line for line in verbose] == [True, False, False, False]
+    assert "Client ReadFrg. Average" in verbose[-1]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
+def test_log_is_opened_anew(tmp_path: Path) -> None:
+    """SIGHUP opens the log anew, as whoever moved it away wants it; the run goes on."""
+    path, moved = tmp_path / "a.log", tmp_path / "moved.log"
+
+    def script(request: bytes, number: int) -> bytes | None:
+        if b"MOVE" in request:
+            path.rename(moved)
+            os.kill(os.getpid(), signal.SIGHUP)
+        return controller(request, number)
+
+    with Peer(script) as peer:
+        assert run(peer, "-l", str(path), "NOPE", "MOVE", "NOPE[7]") == 1
+    assert "Frag NOPE returned" in moved.read_text() and "NOPE[7]" not in moved.read_text()
+    assert path.read_text().count("\n") == 1
+
+
+def test_log_that_cannot_be_written(peer: Peer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that cannot be opened is one line that names it, and exit status 2; nothing is sent."""
+    path = tmp_path / "none" / "a.log"
+    assert run(peer, "-l", str(path), "X") == 2
+    assert capsys.readouterr().err.startswith(f"enip_client: cannot write {path}: ")
+    assert peer.requests == []
+
+
+@pytest.mark.parametrize(("repeat", "shown"), [("1", False), ("300", True)])
+def test_progress(
+    repeat: str, shown: bool, peer: Peer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On a terminal a long run with --repeat tells how far it is, and leaves nothing of that among its lines."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(progress, "AFTER_S", 0.0)
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)
+    assert run(peer, "-p", "-r", repeat, "X[1]", "NOPE") == 1
+    assert ("operations, 1 failed, " in terminal.getvalue()) is shown
+    lines = [
+        "                   X[    1-1    ] == [1]: 'OK'",
+        "                NOPE              == None: 'Status 4 [0]'",
+    ]
+    assert terminal.screen() == [*lines * int(repeat), ""]
+
+
+def test_no_progress_without_a_terminal(
+    peer: Peer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where standard error is no terminal nothing is written there."""
+    monkeypatch.setattr(progress, "AFTER_S", 0.0)
+    assert run(peer, "-p", "-r", "20", "X") == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("tag", ["NOPE", "NOPE=1"])
-@pytest.mark.parametrize("option", [["-p"], []])
+@pytest.mark.parametrize("option", [["-p"], [], ["--json"]])
 def test_failed_operation(peer: Peer, tag: str, option: list[str], caplog: pytest.LogCaptureFixture) -> None:
     """A refused read or write, printed or not, is exit status 1, and a warning says why."""
     assert run(peer, *option, "X", tag, "Y") == 1
@@ -146,6 +266,8 @@ def test_wrong_tags(
         ["-r", "9" * 5000, "X"],
         ["-d", "-1", "X"],
         ["-n", "-f", "X"],
+        ["-p", "--json", "X"],
+        ["-l"],
         ["--nosuch", "X"],
     ],
 )
@@ -206,6 +328,43 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert [
         word for word in ("network:", "requests:", "output:", "examples:", "exit status:") if word not in text
     ] == []
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every option has its line, and every field of --json is named."""
+    with pytest.raises(SystemExit):
+        main(["-h"])
+    text = capsys.readouterr().out
+    options = "-a --address -t --timeout -r --repeat -d --depth -m --multiple -f --fragment -n --no-fragment"
+    more = "-p --print --json -l --log -v --verbose --version -h --help"
+    fields = "time operation service path status extended words value operations failures label seconds tps"
+    for word in f"{options} {more} {fields}".split():
+        assert re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text), word
+
+
+@pytest.mark.parametrize("where", ["arguments", "standard input", "connecting", "performing"])
+def test_interrupted_anywhere(
+    where: str, peer: Peer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C at any time is exit status 130, and not a word."""
+
+    def interrupt(*arguments: Any, **keywords: Any) -> Any:
+        raise KeyboardInterrupt
+
+    class Stream:
+        __iter__ = interrupt
+
+    if where == "standard input":
+        monkeypatch.setattr(sys, "stdin", Stream())
+    else:
+        module, name = {
+            "arguments": (cli, "parse_arguments"),
+            "connecting": (commands, "connector"),
+            "performing": (cli.report, "format_result"),
+        }[where]
+        monkeypatch.setattr(module, name, interrupt)
+    assert run(peer, "X", *["-"][: where == "standard input"]) == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_reader_gone() -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
 
 from cpppo.server.enip.client.exchange import Result
 from cpppo.server.enip.client.operations import parse_operations, prepare
-from cpppo.server.enip.client.report import format_failure, format_rate, format_result, label
+from cpppo.server.enip.client.report import (
+    format_failure,
+    format_rate,
+    format_result,
+    label,
+    plain_rate,
+    plain_result,
+)
 from cpppo.server.enip.wire.services import Reply
 
 
@@ -59,6 +68,8 @@ def result(operation: str | dict[str, Any], status: Any, value: Any, data: str =
         ("Short=(SSTRING)'ab',''", 0, True, "", "               Short[    0-1    ] <= ['ab', '']: 'OK'"),
         ("Short[0-1]", 0, ["ab", ""], "da00", "               Short[    0-1    ] == ['ab', '']: 'OK'"),
         ("Grid[1,2]", 0, [5], "c300", "             Grid[1][    2-2    ] == [5]: 'OK'"),
+        ("Motor[2].Speed", 0, [5], "c300", "      Motor[2].Speed              == [5]: 'OK'"),
+        ("Words[2].5=1", 0, True, "", "          Words[2].5              <= [True]: 'OK'"),
         ("SCADA[0-9]", 6, [1, 2], "c300", "               SCADA[    0-9    ] == [1, 2]: 'Status 6 '"),
         (
             {"method": "get_attribute_single", "path": "@1/1/7"},
@@ -105,3 +116,49 @@ def test_labels() -> None:
         "Tag I/O",
         "Tag I/O",
     ]
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "value", "data", "expected"),
+    [
+        ("SCADA[0-2]", 0, [0, 1, 2], "c300", ("Read Tag", "SCADA[0-2]", 0, [], "success", [0, 1, 2])),
+        ("SCADA[3]", 6, [1], "c300", ("Read Tag", "SCADA[3]", 6, [], "partial transfer: there is more data", [1])),
+        ("X[1]=(DINT)7", 0, True, "", ("Write Tag", "X[1]", 0, [], "success", [7])),
+        ("X=7", (255, [8455]), None, "", ("Write Tag", "X", 255, [8455], "general error: data type mismatch", None)),
+        ("NOPE", (4, [0]), None, "", ("Read Tag", "NOPE", 4, [0], "path segment error: no such tag", None)),
+        ("Name='\u00fcber \"x\"'", 0, True, "", ("Write Tag", "Name", 0, [], "success", ['\u00fcber "x"'])),
+        ("R[0-3]", 0, [1.5, math.nan, math.inf, -math.inf], "ca00",
+         ("Read Tag", "R[0-3]", 0, [], "success", [1.5, "nan", "inf", "-inf"])),
+        ("Udt", 0, b"\x01\xff", "a0021234", ("Read Tag", "Udt", 0, [], "success", [1, 255])),
+        ("Udt", 0, [{"A": math.nan, "B": [1]}], "a0021234",
+         ("Read Tag", "Udt", 0, [], "success", [{"A": "nan", "B": [1]}])),
+        ({"method": "get_attribute_single", "path": "@1/1/7"}, 0, [20, 49], "",
+         ("Get Attribute Single", "@0x0001/1/7", 0, [], "success", [20, 49])),
+    ],
+)  # fmt: skip
+def test_plain_results(operation: Any, status: Any, value: Any, data: str, expected: tuple[Any, ...]) -> None:
+    """A result for programs has what was asked, where, by which service, its status in all forms, and its value."""
+    plain = plain_result(result(operation, status, value, data), "as asked", 1795329781.9347)
+    service, path, code, extended, words, shown = expected
+    assert json.loads(json.dumps(plain, allow_nan=False)) == {
+        "time": 1795329781.935,
+        "operation": "as asked",
+        "service": service,
+        "path": path,
+        "status": code,
+        "extended": extended,
+        "words": words,
+        "value": shown,
+    }
+
+
+def test_plain_rate() -> None:
+    """The rate for programs is in numbers, of no time at all too."""
+    assert plain_rate("ReadFrg.", 20, 3, 0.98686) == {
+        "operations": 20,
+        "failures": 3,
+        "label": "ReadFrg.",
+        "seconds": 0.98686,
+        "tps": 20.266,
+    }
+    assert plain_rate("Tag I/O", 1, 0, 0.0)["tps"] == 0.0

@@ -34,6 +34,8 @@ ELEMENT = [*TAG, {"element": 0}]
         ("Grid[1,2]", {"path": [{"symbolic": "Grid"}, {"element": 1}, {"element": 2}]}),
         ("Grid[1,2-4]", {"path": [{"symbolic": "Grid"}, {"element": 1}, {"element": 2}], "elements": 3}),
         ("A.B[2].C", {"path": [{"symbolic": "A"}, {"symbolic": "B"}, {"element": 2}, {"symbolic": "C"}]}),
+        ("Word.3", {"path": [{"symbolic": "Word"}, {"symbolic": "3"}]}),
+        ("A.Words[2].31", {"path": [{"symbolic": "A"}, {"symbolic": "Words"}, {"element": 2}, {"symbolic": "31"}]}),
         ("Program:Main.X", {"path": [{"symbolic": "Program:Main"}, {"symbolic": "X"}]}),
         ("Größe", {"path": [{"symbolic": "Größe"}]}),
         ("@2", {"path": [{"class": 2}]}),
@@ -84,6 +86,23 @@ def test_values(text: str, elements: int, tag_type: int, data: list[Any]) -> Non
     assert [type(value) for value in parse_operation(text)["data"]] == [type(value) for value in data]
 
 
+@pytest.mark.parametrize("text", ["Word.3=1", "Word.3=true", "Word.3=(BOOL)1", "Word.3=[1]", "Words[2].3=1"])
+def test_bits(text: str) -> None:
+    """A last member that is a number is a bit: what is written there is a BOOL, cast or not."""
+    operation = parse_operation(text)
+    assert operation["path"][-1] == {"symbolic": "3"}
+    assert (operation["elements"], operation["tag_type"], operation["data"]) == (1, 0xC1, [True])
+    assert operation["data"][0] is True
+
+
+def test_a_bit_of_another_type() -> None:
+    """A cast is taken as it is said, of a bit too; what only looks like a bit is none."""
+    assert parse_operation("Word.3=(DINT)5")["tag_type"] == 0xC4
+    assert parse_operation("3=5")["tag_type"] == 0xC3, "a tag may be called 3"
+    assert parse_operation("Word.3a=5")["tag_type"] == 0xC3
+    assert parse_operation("Word.x3=1.5")["tag_type"] == 0xCA
+
+
 def test_partial_write() -> None:
     """A write at an offset names the range of the whole transfer and holds a part of it."""
     whole = parse_operation("Tag[0-9]+16=(DINT)4,5,6,7,8,9")
@@ -112,6 +131,13 @@ def test_partial_write() -> None:
         ("Tag Other", "at character 5, 'Other'", "[first-last]"),
         ("A..B", "at character 3, '.B'", "name"),
         ("A[0-1].B", "at character 8, 'B'", "put the range last"),
+        ("Word.64", "at character 6, '64'", "bits of a word are 0 to 63"),
+        ("Word." + "9" * 200, "at character 6", "bits of a word are 0 to 63"),
+        ("Word.3[1]", "at character 7, '[1]'", "neither elements nor members, eg. Word.3"),
+        ("Word.3.x", "at character 7, '.x'", "neither elements nor members"),
+        ("Word.3=2", "at character 8, '2'", "write 0, 1, false or true"),
+        ("Word.3='1'", "at character 8", "write 0, 1, false or true"),
+        ("Word.3=1,0", "at character 8", "(2) doesn't match the element count (1)"),
         ("日", "at character 1", "ISO-8859-1"),
         ("N" * 256, "at character 1", "at most 255"),
         ("Tag+x", "at character 5, 'x'", "Tag[0-9]+4"),
@@ -218,7 +244,8 @@ def test_format_path(text: str, count: int | None, shown: str) -> None:
 
 NAMES = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=12)
 NUMBERS = st.sampled_from([0, 1, 255, 256, 65535, 65536, 0xFFFFFFFF])
-MEMBERS = st.tuples(NAMES, st.lists(NUMBERS, max_size=3))
+#: A member whose name is a number alone would be a bit.
+MEMBERS = st.tuples(NAMES.map("m".__add__), st.lists(NUMBERS, max_size=3))
 
 
 @given(st.lists(MEMBERS, min_size=1, max_size=4), st.integers(1, 65535))
