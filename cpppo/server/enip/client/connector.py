@@ -1,7 +1,7 @@
 """The client over a socket, for threads: connector, and its operations one by one or pipelined.
 
 Owns: the socket, its time-outs, and the lock that lets several threads take turns.
-Rule: moves octets and time; what is sent and what a reply means is decided in exchange and operations.
+Rule: moves octets and time; what is sent and what a reply means is decided in exchange, operations and transfers.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from typing import Any, NoReturn
 from cpppo.errors import Error, RemoteProtocolError, Timeout
 from cpppo.server.enip.client import report
 from cpppo.server.enip.client.exchange import Exchange, Pending, Result, Route
-from cpppo.server.enip.client.operations import Operation, packed, prepare
+from cpppo.server.enip.client.operations import Operation, prepare
 from cpppo.server.enip.client.requests import operation_of, packet
+from cpppo.server.enip.client.transfers import Transfers
 from cpppo.server.enip.wire.header import PORT
 
 __all__ = ["MAXIMUM_DEPTH", "await_response", "connector", "controller"]
@@ -201,7 +202,7 @@ class connector:
 
     def synchronous(
         self,
-        operations: Iterable[Mapping[str, Any]],
+        operations: Iterable[Mapping[str, Any] | Operation],
         index: int = 0,
         fragment: bool = False,
         multiple: int = 0,
@@ -209,21 +210,20 @@ class connector:
     ) -> Iterator[Result]:
         """The result of each operation; the next request is sent when the results of the last were taken.
 
+        A tag larger than a packet takes several requests, each with a number, but gives one result, under the first of
+        them.  An operation with an offset is one fragment: status 0x06 comes with a part of its data.
+
         :param operations: dictionaries: ``path``; if need be ``method elements offset tag_type data``.
         :param index: number of the first request.
-        :param fragment: use the Fragmented services for all tags; else only for those with an offset.
+        :param fragment: use the Fragmented services for all tags; else only for those that need them.
         :param multiple: pack operations into Multiple Service Packets of up to so many octets; 0: do not.
         :param timeout: seconds each reply may take; the connector's if None.
         """
-        allowed = self._time(timeout)
-        for number, group in enumerate(_groups(operations, fragment, multiple), index):
-            with self._lock:
-                results = self._wait(self._issue(group, number, allowed), allowed)
-            yield from results
+        return self._perform(Transfers(self.exchange, operations, index, fragment, multiple, False), 1, timeout)
 
     def pipeline(
         self,
-        operations: Iterable[Mapping[str, Any]],
+        operations: Iterable[Mapping[str, Any] | Operation],
         index: int = 0,
         fragment: bool = False,
         multiple: int = 0,
@@ -231,39 +231,68 @@ class connector:
         timeout: float | None = None,
     ) -> Iterator[Result]:
         """As ``synchronous``, with up to ``depth`` requests in flight; results come in the order asked."""
+        most = max(1, min(depth, MAXIMUM_DEPTH))
+        return self._perform(Transfers(self.exchange, operations, index, fragment, multiple, most > 1), most, timeout)
+
+    def _perform(self, run: Transfers, most: int, timeout: float | None) -> Iterator[Result]:
+        """The results of a run, with up to ``most`` of its requests in flight."""
         allowed = self._time(timeout)
-        groups = enumerate(_groups(operations, fragment, multiple), index)
+        if most == 1:
+            return self._one_by_one(run, allowed)
+        return self._overlapping(run, most, allowed)
+
+    def _one_by_one(self, run: Transfers, allowed: float | None) -> Iterator[Result]:
+        while run.ready():
+            with self._lock:
+                issued = run.issue()
+                if issued is None:
+                    continue
+                pending, octets = issued
+                self._allow(allowed)
+                self._send(octets)
+                self._wait(pending, allowed)
+            yield from run.take(pending)
+        self._raise(run.error)
+
+    def _raise(self, error: Error | None) -> None:
+        if self.exchange.failure is not None:
+            self._socket.close()
+        if error is not None:
+            raise error
+
+    def _overlapping(self, run: Transfers, most: int, allowed: float | None) -> Iterator[Result]:
         flying: deque[Pending] = deque()
-        refused: Error | None = None
-        more, most = True, max(1, min(depth, MAXIMUM_DEPTH))
+        broken: Error | None = None
         try:
-            while more or flying:
-                while more and len(flying) < most and (not flying or self.exchange.failure is None):
+            while True:
+                while len(flying) < most and broken is None and (not flying or self.exchange.failure is None):
+                    if not run.ready():
+                        break
                     try:
-                        number, group = next(groups)
                         with self._lock:
-                            flying.append(self._issue(group, number, allowed))
-                    except StopIteration:
-                        more = False
-                    except Error as exc:  # an operation that cannot be sent; those before it are finished first
-                        more, refused = False, exc
-                if flying:
-                    with self._lock:
-                        if isinstance(refused, Timeout) and flying[0].results is None:
-                            break  # nothing more can come once a frame was sent in part
-                        results = self._wait(flying[0], allowed)
-                    flying.popleft()
-                    yield from results
+                            issued = run.issue()
+                            if issued is not None:
+                                self._allow(allowed)
+                                self._send(issued[1])
+                                flying.append(issued[0])
+                    except Error as exc:  # sending failed; what was answered before is given first
+                        broken = exc
+                if not flying:
+                    break
+                with self._lock:
+                    if isinstance(broken, Timeout) and flying[0].results is None:
+                        break  # nothing more can come once a frame was sent in part
+                    self._wait(flying[0], allowed)
+                yield from run.take(flying.popleft())
         finally:
             with self._lock:
                 for one in flying:
                     self.exchange.abandon(one)
-        if refused is not None:
-            raise refused
+        self._raise(broken or run.error)
 
     def operate(
         self,
-        operations: Iterable[Mapping[str, Any]],
+        operations: Iterable[Mapping[str, Any] | Operation],
         index: int = 0,
         fragment: bool = False,
         multiple: int = 0,
@@ -292,7 +321,7 @@ class connector:
 
     def results(
         self,
-        operations: Iterable[Mapping[str, Any]],
+        operations: Iterable[Mapping[str, Any] | Operation],
         depth: int = 0,
         multiple: int = 0,
         fragment: bool = False,
@@ -306,7 +335,7 @@ class connector:
 
     def process(
         self,
-        operations: Iterable[Mapping[str, Any]],
+        operations: Iterable[Mapping[str, Any] | Operation],
         depth: int = 0,
         multiple: int = 0,
         fragment: bool = False,
@@ -327,12 +356,6 @@ class connector:
         if timeout != self._limit:
             self._limit = timeout
             _set_timeout(self._socket, timeout)
-
-    def _issue(self, group: list[Operation], index: int, timeout: float | None) -> Pending:
-        pending, octets = self.exchange.issue(group, index)
-        self._allow(timeout)
-        self._send(octets)
-        return pending
 
     def _send(self, octets: bytes) -> None:
         try:
@@ -356,7 +379,8 @@ class connector:
         started = monotonic()
         left = timeout
         while pending.results is None:
-            if self.exchange.failure is not None:  # found by whoever received last
+            if self.exchange.failure is not None:  # found by whoever received last, or by what he received
+                self._socket.close()
                 raise self.exchange.failure
             try:
                 self._allow(left if left is None else max(left, _SHORTEST_S))
@@ -402,11 +426,6 @@ def _set_timeout(sock: socket.socket, timeout: float | None) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
     else:
         sock.settimeout(timeout)
-
-
-def _groups(operations: Iterable[Mapping[str, Any]], fragment: bool, multiple: int) -> Iterator[list[Operation]]:
-    """The operations made ready, those of each request together."""
-    return packed((prepare(one, fragment) for one in operations), multiple)
 
 
 def await_response(connection: connector, timeout: float | None = None) -> tuple[Result | None, float]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from cpppo.errors import LocalProtocolError, RemoteProtocolError
 from cpppo.grammar import Malformed, Message
+from cpppo.server.enip.client.learned import Learned
 from cpppo.server.enip.client.operations import Operation, Status, as_path, parsed, refusal
 from cpppo.server.enip.wire.header import (
     HEADER_OCTETS,
@@ -34,7 +35,7 @@ from cpppo.server.enip.wire.services.tag import Void
 from cpppo.server.enip.wire.services.unconnected import CONNECTION_MANAGER, UNCONNECTED_SEND, UnconnectedSend
 from cpppo.server.enip.wire.status import describe_encapsulation
 
-__all__ = ["CONTEXT_OCTETS", "MAXIMUM_ABANDONED", "Exchange", "Pending", "Result", "Route"]
+__all__ = ["CONTEXT_OCTETS", "MAXIMUM_ABANDONED", "ROOM", "Exchange", "Pending", "Result", "Route"]
 
 log = logging.getLogger("enip.cli")
 
@@ -42,6 +43,8 @@ log = logging.getLogger("enip.cli")
 CONTEXT_OCTETS, _CONTEXT_AT = 8, 12
 #: Requests given up that may stay unanswered before the peer counts as deaf.
 MAXIMUM_ABANDONED = 1000
+#: Octets of a tag's data that an unconnected request or reply carries.
+ROOM = 500
 
 _VERSION = 1
 _LONGEST = HEADER_OCTETS + MAXIMUM_LENGTH
@@ -51,6 +54,8 @@ _PAYLOADS: Mapping[int, type[Message]] = {REGISTER_SESSION: Register, SEND_RR_DA
 _REFUSED = UNCONNECTED_SEND.code | REPLY
 #: A request without data, to measure what is around it.
 _LEAST = MemberRequest(GET_ATTRIBUTES_ALL.code, _ROUTER, Void())
+#: Octets in front of the members of a packet and their offsets: of the request, with its padding; of the reply's frame.
+_PACKET, _REPLY_AROUND = len(_LEAST.produce()) + 2 + 1, HEADER_OCTETS + 16 + 4 + 2
 
 #: A path to send to or along: terms, text or a Path; None is the usual one.
 Route = Path | str | Iterable[Mapping[str, Any]] | None
@@ -141,6 +146,8 @@ class _Envelope:
 class Exchange:
     """One conversation.  ``session``: its handle, 0 until registered; ``failure``: why it is over, or None.
 
+    ``learned``: what it found out about the peer; ``room``: octets of a tag's data that one request or reply carries.
+
     :param route_path: where requests go by default, [{"port": 1, "link": 0}] if None; empty: no Unconnected Send.
     :param send_path: the object that takes Unconnected Send, [{"class": 6}, {"instance": 1}] if None.
     """
@@ -148,6 +155,8 @@ class Exchange:
     def __init__(self, route_path: Route = None, send_path: Route = None) -> None:
         self.session = 0
         self.failure: RemoteProtocolError | None = None
+        self.learned = Learned()
+        self.room = ROOM
         self._route = _path(route_path, [{"port": 1, "link": 0}])
         self._target = _path(send_path, [{"class": CONNECTION_MANAGER}, {"instance": 1}])
         self._envelopes: dict[tuple[Path, Path], _Envelope] = {}
@@ -202,6 +211,11 @@ class Exchange:
         if self.failure is not None:
             raise LocalProtocolError(f"this connection is over, open a new one: {self.failure}")
 
+    def around(self) -> tuple[int, int]:
+        """Octets of a frame around the members of a Multiple Service Packet: of its request, and of its reply."""
+        head, tail = self._usual.around(_LEAST, (), self.session)
+        return len(head) + CONTEXT_OCTETS + len(tail) - len(_LEAST.produce()) + _PACKET, _REPLY_AROUND
+
     def _envelope(self, route_path: Route, send_path: Route) -> _Envelope:
         route = self._route if route_path is None else _path(route_path, ())
         target = self._target if send_path is None else _path(send_path, ())
@@ -231,7 +245,7 @@ class Exchange:
         if self._pending.pop(pending.context, None) is not None:
             self._abandoned.add(pending.context)
             if len(self._abandoned) > MAXIMUM_ABANDONED and self.failure is None:
-                self._fail(RemoteProtocolError(f"it left {MAXIMUM_ABANDONED} requests unanswered"))
+                self.fail(RemoteProtocolError(f"it left {MAXIMUM_ABANDONED} requests unanswered"))
 
     # -- what was received
 
@@ -259,7 +273,7 @@ class Exchange:
                 at += needed
                 needed = HEADER_OCTETS
         except RemoteProtocolError as exc:
-            self._fail(exc)
+            self.fail(exc)
             raise
         if at < size:
             rest += octets[at:]
@@ -272,9 +286,10 @@ class Exchange:
             reason += f" in the middle of a frame, {len(self._rest)} octets into it"
         if waiting:
             reason += f" before answering {waiting[0]}{f' and {len(waiting) - 1} more' if len(waiting) > 1 else ''}"
-        return self._fail(RemoteProtocolError(reason))
+        return self.fail(RemoteProtocolError(reason))
 
-    def _fail(self, failure: RemoteProtocolError) -> RemoteProtocolError:
+    def fail(self, failure: RemoteProtocolError) -> RemoteProtocolError:
+        """The conversation is over, for a reason that is found in the replies; gives it back."""
         self.failure = failure
         self._pending.clear()
         self._rest.clear()

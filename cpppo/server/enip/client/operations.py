@@ -1,7 +1,8 @@
 """Operations: what a caller asks, as a CIP request; and what the reply to it means.
 
-Owns: the operation dictionaries, their checks, the choice of service, packing by size, status and value of a reply.
-Rule: an operation given by the caller is never changed.  Must not know frames, sessions, sockets or time.
+Owns: the operation dictionaries, their checks, the choice of service, status and value of a reply.
+Rule: an operation given by the caller is never changed.  Must not know frames, sessions, sockets or time, nor that
+an operation may take several requests.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError
+from cpppo.errors import LocalProtocolError, RemoteProtocolError
 from cpppo.grammar import REJECTS, Message, Scalar
 from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.path import Path
 from cpppo.server.enip.wire.services import REPLY, Service
 from cpppo.server.enip.wire.services.attributes import (
+    GET_ATTRIBUTE_LIST,
     GET_ATTRIBUTE_SINGLE,
     GET_ATTRIBUTES_ALL,
     SET_ATTRIBUTE_SINGLE,
     AttributeData,
 )
+from cpppo.server.enip.wire.services.browse import GET_INSTANCE_ATTRIBUTE_LIST
 from cpppo.server.enip.wire.services.multiple import MemberRequest
 from cpppo.server.enip.wire.services.tag import (
     READ_TAG,
@@ -33,22 +36,22 @@ from cpppo.server.enip.wire.services.tag import (
     WriteTag,
     WriteTagFragmented,
 )
-from cpppo.server.enip.wire.strings import SSTRING, STRING, LogixString, ShortString, kind_of
+from cpppo.server.enip.wire.strings import SSTRING, STRING, ShortString, kind_of
+from cpppo.server.enip.wire.structures import Structure
 from cpppo.server.enip.wire.text import MAXIMUM_ELEMENTS, format_path, parse_operation, parse_path_elements
 from cpppo.server.enip.wire.types import BY_CODE, INT, REAL, USINT, Kind, pack, unpack
 
 __all__ = [
-    "FULL",
     "KEYS",
     "METHODS",
     "Operation",
     "Status",
     "as_path",
-    "packed",
     "parse_operations",
     "parsed",
     "prepare",
     "refusal",
+    "remember",
 ]
 
 T = TypeVar("T")
@@ -61,13 +64,6 @@ Status = int | tuple[int, list[int]]
 METHODS = ("read", "write", "get_attribute_single", "get_attributes_all", "set_attribute_single")
 KEYS = ("method", "path", "elements", "offset", "tag_type", "tagtype", "data")
 
-#: Octets of a packet around the members of a Multiple Service Packet, and least octets of a request and a reply.
-_AROUND, _READ_REQUEST, _WRITE_REQUEST, _REPLY = 68, 22, 24, 6
-#: Octets assumed for an element of unknown type.
-_ELEMENT = 4
-#: A reply that may take all the room there is.
-FULL = 0x10000
-
 #: Paths, and operations without data, that are remembered; at most so many of each.
 MEMO_ENTRIES = 4096
 _paths: dict[Any, tuple[Path, int | None, str]] = {}
@@ -76,15 +72,30 @@ _operations: dict[Any, Operation] = {}
 #: Compiled parsers of the messages met.
 _parsers: dict[type[Message], Any] = {}
 
+#: Services that change nothing: they can be asked again.
+_READING = frozenset(
+    one.code
+    for one in (
+        *(READ_TAG, READ_TAG_FRAGMENTED, GET_ATTRIBUTE_SINGLE, GET_ATTRIBUTES_ALL, GET_ATTRIBUTE_LIST),
+        GET_INSTANCE_ATTRIBUTE_LIST,
+    )
+)
+
+
 _NAMES = {
-    READ_TAG.code: "Read  Tag ",
-    READ_TAG_FRAGMENTED.code: "Read  Frag",
-    WRITE_TAG.code: "Write Tag ",
-    WRITE_TAG_FRAGMENTED.code: "Write Frag",
-    GET_ATTRIBUTE_SINGLE.code: "G_A_S     ",
-    GET_ATTRIBUTES_ALL.code: "G_A_A     ",
-    SET_ATTRIBUTE_SINGLE.code: "S_A_S     ",
+    READ_TAG: "Read  Tag ",
+    READ_TAG_FRAGMENTED: "Read  Frag",
+    WRITE_TAG: "Write Tag ",
+    WRITE_TAG_FRAGMENTED: "Write Frag",
+    GET_ATTRIBUTE_SINGLE: "G_A_S     ",
+    GET_ATTRIBUTES_ALL: "G_A_A     ",
+    SET_ATTRIBUTE_SINGLE: "S_A_S     ",
 }
+
+
+def _named(service: Service) -> str:
+    """The name of a service in descriptions."""
+    return _NAMES.get(service) or f"{service.name:<10}"
 
 
 def parse_operations(texts: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -105,7 +116,7 @@ def as_path(path: Any) -> tuple[Path, int | None, str]:
     except (TypeError, AttributeError):  # terms that cannot be remembered; Path.of says what is wrong with them
         return _resolve(path)
     if found is None:
-        found = _remember(_paths, key, _resolve(path))
+        found = remember(_paths, key, _resolve(path))
     return found
 
 
@@ -114,7 +125,8 @@ def _path_key(path: Any) -> Any:
     return tuple([(*term.items(), *map(type, term.values())) for term in path]) if path.__class__ is list else path
 
 
-def _remember(known: dict[Any, T], key: Any, value: T) -> T:
+def remember(known: dict[Any, T], key: Any, value: T) -> T:
+    """Put a value into a memo of at most MEMO_ENTRIES, and give it back."""
     if len(known) >= MEMO_ENTRIES:  # start afresh, never grow
         known.clear()
     known[key] = value
@@ -138,16 +150,36 @@ def _resolve(path: Any) -> tuple[Path, int | None, str]:
 class Operation:
     """An operation made ready: its CIP ``request`` record, the ``service`` that it asks for, and its path in ``text``.
 
-    ``elements``: how many it is about (0: not known); ``offset``: octets before the first that is meant;
+    ``elements``: how many it is about (0: not known); ``offset``: octets before the first that is meant; ``explicit``:
+    whether the caller named that offset, and so means one fragment; ``kind``: the type it writes to a tag, or None;
+    ``reads``: whether it changes nothing; ``key``: the tag with its members and their indices, without case, by which
+    to remember what is known of it; ``tag``: the tag, empty if it is told by numbers.
     ``single``: its description when alone; ``framed``: room for the frame around it, for whoever sends it.
     """
 
-    __slots__ = ("elements", "framed", "offset", "request", "service", "single", "text")
+    __slots__ = (
+        *("elements", "explicit", "framed", "key", "kind", "offset", "reads", "request", "service", "single", "size"),
+        *("tag", "text"),
+    )
 
-    def __init__(self, service: Service, path: Path, data: Any, text: str, elements: int = 0, offset: int = 0) -> None:
-        self.service, self.text, self.elements, self.offset = service, text, elements, offset
+    def __init__(
+        self,
+        service: Service,
+        path: Path,
+        data: Any,
+        text: str,
+        elements: int = 0,
+        offset: int | None = None,
+        kind: Kind | None = None,
+    ) -> None:
+        self.service, self.text, self.elements, self.kind = service, text, elements, kind
+        self.offset, self.explicit = offset or 0, offset is not None
         self.request = MemberRequest(service.code, path, data)
-        self.single = f"Single {_NAMES[service.code]} {text}"
+        self.reads = service.code in _READING
+        self.key = (text[: text.rindex("[")] if text.endswith("]") else text).lower()
+        self.tag = path.symbol[0].lower() if path.symbol and path.class_id is None else ""
+        self.size = 0
+        self.single = f"Single {_named(service)} {text}"
         self.framed: tuple[Any, ...] = ()
 
     def __str__(self) -> str:
@@ -156,7 +188,7 @@ class Operation:
 
     def description(self, multiple: bool) -> str:
         """A few words in columns, eg. ``Single Read  Frag SCADA``."""
-        return f"Multi. {_NAMES[self.service.code]} {self.text}" if multiple else self.single
+        return f"Multi. {_named(self.service)} {self.text}" if multiple else self.single
 
     def asked(self) -> Any:
         """A copy of the request, for a caller to keep and change: this operation may be shared."""
@@ -164,16 +196,11 @@ class Operation:
         fields = [getattr(data, name) for name in data._fields_]
         return MemberRequest(self.service.code, self.request.path, type(data)(*fields))
 
-    def sizes(self) -> tuple[int, int]:
-        """(octets of the request, most octets of the reply) as members of a Multiple Service Packet."""
-        request = 2 + len(self.request.produce())
-        code = self.service.code
-        if code in (READ_TAG.code, READ_TAG_FRAGMENTED.code):
-            data = max(_ELEMENT * self.elements - self.offset, _ELEMENT)
-            return max(request, _READ_REQUEST), _REPLY + 2 + data
-        if code in (WRITE_TAG.code, WRITE_TAG_FRAGMENTED.code):
-            return max(request, _WRITE_REQUEST + len(self.request.data.data)), _REPLY
-        return request, _REPLY if code == SET_ATTRIBUTE_SINGLE.code else FULL
+    def octets(self) -> int:
+        """How many octets its request has."""
+        if not self.size:
+            self.size = len(self.request.produce())
+        return self.size
 
     def outcome(self, reply: Any) -> tuple[Status, Any]:
         """(status, value) of a Reply record: a list (octets, if the type is not known), True for writes, None: refused.
@@ -188,14 +215,14 @@ class Operation:
         general = reply.status
         if general not in self.service.answered:
             return refusal(reply), None
-        if code in (READ_TAG.code, READ_TAG_FRAGMENTED.code):
+        if self.service.reply is TagData:
             return general, self._read(reply.data, general == status.PARTIAL)
         if self.service.reply is AttributeData:
             return general, list(reply.data)
         return general, True
 
     def _read(self, octets: bytes, partial: bool) -> Any:
-        """The values of read data; of a part, those that are whole."""
+        """The values of read data; of a part, those that are whole; octets, if they begin within one."""
         if partial and not octets:
             return []
         data = parsed(TagData, octets)
@@ -206,13 +233,13 @@ class Operation:
             return self._short(kind, data.data, partial)
         size, got = kind.size, len(data.data)
         if partial:
-            return unpack(kind, data.data[: got - got % size])
+            return data.data if self.offset % size else unpack(kind, data.data[: got - got % size])
         if got != self.elements * size - self.offset:
             raise RemoteProtocolError(
                 f"{got} octets of {kind.name} answer {self}, which needs {self.elements * size - self.offset}",
                 "CIP.item[1].data.data",
             )
-        return unpack(kind, data.data)
+        return data.data if self.offset % size else unpack(kind, data.data)
 
     def _short(self, kind: ShortString, octets: bytes, partial: bool) -> Any:
         """The texts of read data, those that are whole; octets, if they begin within one."""
@@ -244,11 +271,13 @@ def refusal(reply: Any) -> Status:
     return (reply.status, list(reply.extended)) if reply.extended else int(reply.status)
 
 
-def prepare(operation: Mapping[str, Any], fragment: bool = False) -> Operation:
+def prepare(operation: Mapping[str, Any] | Operation, fragment: bool = False) -> Operation:
     """Make an operation ready, checking all of it; ``fragment``: use the Fragmented services for tags.
 
-    LocalProtocolError or UsageError says what is wrong with it.
+    One that is ready stays as it is.  LocalProtocolError or UsageError says what is wrong with it.
     """
+    if isinstance(operation, Operation):
+        return operation
     if "data" in operation:
         return _prepare(operation, fragment)
     try:
@@ -263,7 +292,7 @@ def prepare(operation: Mapping[str, Any], fragment: bool = False) -> Operation:
     except (TypeError, AttributeError):
         return _prepare(operation, fragment)
     if found is None:
-        found = _remember(_operations, key, _prepare(operation, fragment))
+        found = remember(_operations, key, _prepare(operation, fragment))
     return found
 
 
@@ -280,15 +309,14 @@ def _prepare(operation: Mapping[str, Any], fragment: bool) -> Operation:
     elements, offset = get("elements"), get("offset")
     if elements is None:
         elements = count
-    if fragment and offset is None:
-        offset = 0
+    fragment = fragment or offset is not None
     if method == "read":
-        return _read(path, text, 1 if elements is None else elements, offset)
+        return _read(path, text, 1 if elements is None else elements, offset, fragment)
     kind = get("tag_type")
     if kind is None:
         kind = get("tagtype")
     if method == "write":
-        return _write(path, text, _values(data, method), elements, offset, kind)
+        return _write(path, text, _values(data, method), elements, offset, kind, fragment)
     if method == "get_attribute_single":
         return Operation(GET_ATTRIBUTE_SINGLE, path, Void(), text)
     if method == "get_attributes_all":
@@ -299,16 +327,17 @@ def _prepare(operation: Mapping[str, Any], fragment: bool) -> Operation:
     raise LocalProtocolError(f"unknown method {method!r}; one of {', '.join(METHODS)}", "operation.method")
 
 
-def _read(path: Path, text: str, elements: int, offset: int | None) -> Operation:
+def _read(path: Path, text: str, elements: int, offset: int | None, fragment: bool) -> Operation:
     _check("elements", elements, MAXIMUM_ELEMENTS)
-    if offset is None:
+    if not fragment:
         return Operation(READ_TAG, path, ReadTag(elements), text, elements)
-    _check("offset", offset, 0xFFFFFFFF)
-    return Operation(READ_TAG_FRAGMENTED, path, ReadTagFragmented(elements, offset), text, elements, offset)
+    if offset is not None:
+        _check("offset", offset, 0xFFFFFFFF)
+    return Operation(READ_TAG_FRAGMENTED, path, ReadTagFragmented(elements, offset or 0), text, elements, offset)
 
 
 def _write(
-    path: Path, text: str, data: Sequence[Any], elements: int | None, offset: int | None, kind: Any
+    path: Path, text: str, data: Sequence[Any], elements: int | None, offset: int | None, kind: Any, fragment: bool
 ) -> Operation:
     if kind is None:
         kind = REAL if any(isinstance(value, float) for value in data) else INT
@@ -318,22 +347,23 @@ def _write(
     if elements is None:
         elements = count
     _check("elements", elements, MAXIMUM_ELEMENTS)
-    if offset is None:
+    if not fragment:
         if count != elements:
             raise LocalProtocolError(f"{count} values for {elements} elements of {text}", "operation.data")
-        return Operation(WRITE_TAG, path, WriteTag(kind.tag_type, handle, elements, octets), text, elements)
-    _check("offset", offset, 0xFFFFFFFF)
-    if offset + len(octets) > elements * kind.size:
+        return Operation(WRITE_TAG, path, WriteTag(kind.tag_type, handle, elements, octets), text, elements, None, kind)
+    start = 0 if offset is None else offset
+    _check("offset", start, 0xFFFFFFFF)
+    if start + len(octets) > elements * kind.size:
         raise LocalProtocolError(
-            f"{count} values at offset {offset} go beyond the {elements} elements of {text}", "operation.data"
+            f"{count} values at offset {start} go beyond the {elements} elements of {text}", "operation.data"
         )
-    written = WriteTagFragmented(kind.tag_type, handle, elements, offset, octets)
-    return Operation(WRITE_TAG_FRAGMENTED, path, written, text, elements, offset)
+    written = WriteTagFragmented(kind.tag_type, handle, elements, start, octets)
+    return Operation(WRITE_TAG_FRAGMENTED, path, written, text, elements, offset, kind)
 
 
 def _kind(kind: Any) -> Kind:
     """The type that a caller names by its code, or by itself; of the structures, STRING."""
-    known = isinstance(kind, (Scalar, LogixString, ShortString))
+    known = isinstance(kind, (Scalar, Structure, ShortString))
     found: Kind | None = kind if known else kind_of(kind, STRING.handle) if isinstance(kind, int) else None
     if found is None:
         kinds: list[Kind] = [*BY_CODE.values(), SSTRING, STRING]
@@ -365,30 +395,3 @@ def _pack(kind: Kind, data: Sequence[Any]) -> tuple[bytes, int]:
 def _check(name: str, value: Any, most: int) -> None:
     if value.__class__ is not int or not 0 <= value <= most:
         raise LocalProtocolError(f"it must be a number of 0 to {most}, not {value!r}", f"operation.{name}")
-
-
-def packed(operations: Iterable[Operation], multiple: int) -> Iterator[list[Operation]]:
-    """The operations in groups, one a request: neither requests nor expected replies beyond ``multiple`` octets.
-
-    Without ``multiple`` each goes alone, and so does one that is too large for any company.  An error of
-    ``operations`` shows after the group before it.
-    """
-    group: list[Operation] = []
-    sent = answered = _AROUND
-    try:
-        for one in operations:
-            if multiple > 0:
-                request, reply = one.sizes()
-                sent, answered = sent + request, answered + reply
-                if group and (sent > multiple or answered > multiple):
-                    yield group
-                    group, sent, answered = [], _AROUND + request, _AROUND + reply
-                group.append(one)
-            else:
-                yield [one]
-    except Error:
-        if group:
-            yield group
-        raise
-    if group:
-        yield group

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cpppo.errors import LocalProtocolError
-from cpppo.server.enip.wire.structures import STRING_HANDLE, Structure
+from cpppo.server.enip.wire.structures import STRING_HANDLE, Member, Structure
 from cpppo.server.enip.wire.types import BY_CODE, DINT, SINT, STRUCTURE, TYPES, Kind
 
-__all__ = ["KINDS", "SSTRING", "STRING", "LogixString", "ShortString", "kind_of", "structure"]
+__all__ = ["KINDS", "SSTRING", "STRING", "LogixString", "ShortString", "is_text", "kind_of", "structure"]
 
 _ENCODING = "iso-8859-1"
 
@@ -42,8 +42,11 @@ class LogixString(Structure):
 
     def __init__(self, name: str, capacity: int, handle: int | None = None, template_name: str | None = None) -> None:
         super().__init__(name, [("LEN", DINT, 0), ("DATA", SINT, capacity)], handle, template_name)
-        self.capacity = capacity
-        self._struct = struct.Struct(f"<i{self.size - DINT.size}s")
+
+    def _made(self, name: str, members: tuple[Member, ...], size: int, template_name: str | None) -> None:
+        super()._made(name, members, size, template_name)
+        self.capacity = members[-1].count
+        self._struct = struct.Struct(f"<i{size - DINT.size}s")
 
     def produce(self, value: Any) -> bytes:
         """The octets of a text (or of its members, or so many octets); LocalProtocolError if it does not fit."""
@@ -63,11 +66,15 @@ class LogixString(Structure):
 
 def structure(name: str, members: Sequence[tuple[str, Kind, int]]) -> Structure:
     """A structure; one of LEN (DINT) and DATA (an array of SINT) is text, as it is to clients."""
-    if [(one.lower(), kind) for one, kind, _ in members] == [("len", DINT), ("data", SINT)]:
-        (_, _, none), (_, _, capacity) = members
-        if capacity and not none:
-            return LogixString(name, capacity)
+    if is_text(members):
+        return LogixString(name, members[-1][2])
     return Structure(name, members)
+
+
+def is_text(members: Sequence[tuple[str, Kind, int]]) -> bool:
+    """Whether a structure of these members, each (name, kind, number of elements or 0), is text to clients."""
+    named = [(name.lower(), kind, bool(count)) for name, kind, count in members]
+    return named == [("len", DINT, False), ("data", SINT, True)]
 
 
 class ShortString:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cpppo.errors import LocalProtocolError
-from cpppo.server.enip.wire.types import BOOL, DINT, DWORD, SINT, STRUCTURE, Kind, pack, unpack
+from cpppo.server.enip.wire.types import BOOL, DINT, DWORD, LINT, SINT, STRUCTURE, Kind, pack, unpack
 
 __all__ = [
     "ARRAY_BIT",
@@ -99,6 +99,9 @@ class Structure:
     default: Any = {}
     tag_type: int | None = STRUCTURE
 
+    handle: int
+    alignment: int
+
     def __init__(
         self,
         name: str,
@@ -107,17 +110,32 @@ class Structure:
         template_name: str | None = None,
     ) -> None:
         _named(name, "structure", also=":")
+        placed, end, self.alignment = _laid_out(name, members)
+        self._made(name, placed, end + -end % self.alignment, template_name)
+        self.handle = handle or _handle(self)
+
+    @classmethod
+    def placed(
+        cls, name: str, members: Sequence[Member], size: int, handle: int, template_name: str | None = None
+    ) -> Structure:
+        """A structure as a controller describes it, its members where that has put them."""
+        one = cls.__new__(cls)
+        inner = [member.kind.alignment for member in members if isinstance(member.kind, Structure)]
+        one.alignment = max((DINT.size, *inner, *(LINT.size for member in members if member.kind.size == LINT.size)))
+        one._made(name, tuple(members), size, template_name)
+        one.handle = handle
+        return one
+
+    def _made(self, name: str, members: tuple[Member, ...], size: int, template_name: str | None) -> None:
         self.name = name
         self.template_name = template_name or name
-        self.members, end, self.alignment = _laid_out(name, members)
-        self.size = end + -end % self.alignment
+        self.members, self.size = members, size
         self._by_name = {one.name.lower(): one for one in self.members}
         if len(self._by_name) != len(self.members):
             names = [one.name.lower() for one in self.members]
             twice = next(one.name for one in self.members if names.count(one.name.lower()) > 1)
             raise LocalProtocolError(f"member {twice!r} is there twice: names are compared without case")
         self._shown = tuple(one for one in self.members if not one.hidden)
-        self.handle = handle or _handle(self)
 
     def __repr__(self) -> str:
         return self.name

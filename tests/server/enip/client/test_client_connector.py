@@ -178,7 +178,8 @@ def test_a_request_too_large_comes_after_those_before_it(depth: int) -> None:
         connection = connected(peer)
         with pytest.raises(LocalProtocolError, match="do it in parts"):
             for one in connection.operate(
-                [{"path": "A[1]"}, {"path": "A[2]"}, {"path": "A", "data": [0] * 33000}, {"path": "A[3]"}], depth=depth
+                [{"path": "A[1]"}, {"path": "A[2]"}, {"path": "A", "data": [0] * 33000, "offset": 0}, {"path": "A[3]"}],
+                depth=depth,
             ):
                 found.append(one.val)
         assert found == [[1], [2]]

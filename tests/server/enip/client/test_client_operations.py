@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError, UsageEr
 from cpppo.server.enip.client.operations import (
     MEMO_ENTRIES,
     Operation,
-    packed,
     parse_operations,
     prepare,
 )
@@ -205,39 +203,6 @@ def test_descriptions() -> None:
     assert descriptions("SCADA[0-3]", True)[0] == "Single Read  Frag SCADA"
     assert prepare({"method": "get_attributes_all", "path": "@1/1"}).description(False) == "Single G_A_A      @0x0001/1"
     assert str(ready("SCADA[1-5]")) == "Read Tag SCADA[1-5]"
-
-
-def test_packing() -> None:
-    """Operations share a packet while requests and expected replies fit; what is too large goes alone."""
-    small, large = ready("X[0-1]"), ready("X[0-99]")
-    whole = prepare({"method": "get_attributes_all", "path": "@1/1"})
-    # 68 octets around; a small read is counted as 22 octets, its reply as 6 + 2 + 2 * 4
-    assert [len(group) for group in packed([small] * 7, 68 + 3 * 22)] == [3, 3, 1]
-    assert [len(group) for group in packed([small] * 7, 68 + 3 * 22 - 1)] == [2, 2, 2, 1]
-    assert [len(group) for group in packed([small, large, small], 250)] == [1, 1, 1]
-    assert [len(group) for group in packed([small, small, whole, small], 500)] == [2, 1, 1]
-    assert [len(group) for group in packed([small] * 3, 0)] == [1, 1, 1]
-    assert list(packed([], 500)) == []
-
-
-def test_replies_bound_the_packet_too() -> None:
-    """Short requests with long replies are parted by the replies."""
-    wide = ready("X[0-49]")
-    assert [len(group) for group in packed([wide] * 4, 500)] == [2, 2]
-
-
-def test_packing_ends_with_what_came_before_an_error() -> None:
-    """When the source of operations fails, those before it are still sent."""
-
-    def source() -> Iterator[Operation]:
-        yield ready("A")
-        yield ready("B")
-        raise UsageError("no more")
-
-    groups = packed(source(), 500)
-    assert [one.text for one in next(groups)] == ["A", "B"]
-    with pytest.raises(UsageError, match="no more"):
-        next(groups)
 
 
 def outcome(text: str, status: int, data: str = "", extended: tuple[int, ...] = (), service: int | None = None) -> Any:

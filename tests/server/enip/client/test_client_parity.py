@@ -122,7 +122,7 @@ def test_sample_of_process(names: dict[str, Any], capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     ("options", "requests", "depth"),
-    [("", 50, " 0"), ("--depth 20", 50, "20"), ("--depth 20 --multiple 250 -t 9.5", 7, "20")],
+    [("", 50, " 0"), ("--depth 20", 50, "20"), ("--depth 20 --multiple 250 -t 9.5", 5, "20")],
 )
 def test_sample_of_thruput(
     options: str,

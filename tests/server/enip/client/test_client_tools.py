@@ -81,8 +81,8 @@ def test_thruput(plc: Simulator, capsys: pytest.CaptureFixture[str]) -> None:
     [
         ([], 50, 0),
         (["-d", "20"], 50, 20),
-        (["--depth", "20", "--multiple", "250"], 7, 20),
-        (["-m", "250", "-t", "9.5"], 7, 0),
+        (["--depth", "20", "--multiple", "250"], 5, 20),
+        (["-m", "250", "-t", "9.5"], 5, 0),
     ],
 )
 def test_thruput_paces(

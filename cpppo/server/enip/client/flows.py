@@ -1,0 +1,138 @@
+"""Tag-level conversations: from names and values to operations and back, knowing what the controller has.
+
+Owns: Knowledge, what is known of a controller, and the flows that use it.  Rule: sans-I/O, as in catalog.py; a front
+drives a flow by doing its operations.  Must not know sockets, files or clocks.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError, StatusError
+from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, browse, changes, identify
+from cpppo.server.enip.client.operations import Operation
+from cpppo.server.enip.client.places import UnknownTag, find
+from cpppo.server.enip.client.planner import Plan, plan_reads, plan_writes
+from cpppo.server.enip.wire.path import Path
+from cpppo.server.enip.wire.services.attributes import (
+    GET_ATTRIBUTE_LIST,
+    SET_ATTRIBUTE_LIST,
+    AttributeList,
+    AttributeValues,
+)
+from cpppo.server.enip.wire.services.tag import RMW_TAG, WRITE_TAG, WRITE_TAG_FRAGMENTED
+from cpppo.server.enip.wire.types import UINT, ULINT
+
+__all__ = ["Knowledge", "OutcomeUnknown", "changing", "first_refused", "from_clock", "to_clock"]
+
+#: Services after which it matters whether they were done.
+_CHANGING = frozenset({WRITE_TAG, WRITE_TAG_FRAGMENTED, RMW_TAG, SET_ATTRIBUTE_LIST})
+
+_CLOCK = Path.of([{"class": 0x8B}, {"instance": 1}])
+_TIME, _SET_TIME = 11, 6
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+class OutcomeUnknown(Error):
+    """The connection was lost after a write was sent and before it was answered: it may have been done, or not."""
+
+
+def changing(operations: Sequence[Operation]) -> bool:
+    """Whether any of some operations changes something in the controller."""
+    return any(one.service in _CHANGING for one in operations)
+
+
+def first_refused(values: Iterable[Any]) -> None:
+    """Raise the first of some values that is an error."""
+    for one in values:
+        if isinstance(one, Exception):
+            raise one
+
+
+def from_clock(microseconds: int) -> datetime.datetime:
+    """The time that a controller's clock tells, in UTC."""
+    return _EPOCH + datetime.timedelta(microseconds=microseconds)
+
+
+def to_clock(time: datetime.datetime) -> int:
+    """What a controller's clock is set to for a time; LocalProtocolError for one without time zone."""
+    if time.tzinfo is None:
+        raise LocalProtocolError("the time has no time zone; eg. datetime.now(timezone.utc)", "clock")
+    return (time - _EPOCH) // datetime.timedelta(microseconds=1)
+
+
+class Knowledge:
+    """What is known of a controller.  ``catalog``: None until it was asked for; ``stamps``: those it had then."""
+
+    def __init__(self) -> None:
+        self.catalog: Catalog | None = None
+        self.stamps: bytes | None = None
+
+    def forget(self) -> None:
+        """The controller may have another program now."""
+        self.catalog = self.stamps = None
+
+    def known(self) -> Flow[Catalog]:
+        """The catalog, asked for if need be."""
+        if self.catalog is None:
+            self.stamps = yield from changes()
+            self.catalog = yield from browse()
+        return self.catalog
+
+    def identity(self) -> Flow[IdentityObject]:
+        """Who the controller is."""
+        return (yield from identify())
+
+    def plan(self, texts: Sequence[str]) -> Flow[Plan]:
+        """The plan of reading places; UnknownTag for those that are not there."""
+        catalog = yield from self.known()
+        return plan_reads([find(text, catalog) for text in texts])
+
+    def read(self, texts: Sequence[str]) -> Flow[list[Any]]:
+        """The value of each place, in its place the error of one that cannot be read."""
+        catalog = yield from self.known()
+        found: list[Any] = []
+        places = []
+        for text in texts:
+            try:
+                places.append(find(text, catalog))
+                found.append(None)
+            except UnknownTag as exc:
+                found.append(exc)
+        if places:
+            plan = plan_reads(places)
+            results = yield plan.operations()
+            values = iter(plan.values(results))
+            found = [next(values) if one is None else one for one in found]
+        return found
+
+    def write(self, values: Mapping[str, Any]) -> Flow[list[Any]]:
+        """For each place None, or the StatusError that it got; all values are checked before anything is sent."""
+        catalog = yield from self.known()
+        places = [find(text, catalog) for text in values]
+        writes = plan_writes(places, list(values.values()))
+        results = yield [one.operation for one in writes]
+        found: list[Any] = [None] * len(places)
+        for write, result in zip(writes, results, strict=True):
+            if result.val is None and found[write.place] is None:
+                code, extended = result.sts if isinstance(result.sts, tuple) else (result.sts, ())
+                found[write.place] = StatusError(code, extended, f"{places[write.place].text} was not written")
+        return found
+
+    def clock(self) -> Flow[int]:
+        """The controller's clock: microseconds since 1970."""
+        (result,) = yield [Operation(GET_ATTRIBUTE_LIST, _CLOCK, AttributeList([_TIME]), "@0x8B/1")]
+        octets = b"" if result.val is None else bytes(result.rpy.data)
+        if len(octets) != 14 or octets[4:6] != bytes(2):
+            raise RemoteProtocolError("the controller does not tell its time", "clock")
+        return ULINT.unpack(octets[6:])
+
+    def set_clock(self, microseconds: int) -> Flow[None]:
+        """Set the controller's clock."""
+        data = AttributeValues(1, UINT.produce(_SET_TIME) + ULINT.produce(microseconds))
+        (result,) = yield [Operation(SET_ATTRIBUTE_LIST, _CLOCK, data, "@0x8B/1")]
+        if result.val is None or result.sts:
+            code, extended = result.sts if isinstance(result.sts, tuple) else (result.sts, ())
+            raise StatusError(code, extended, "the clock was not set")
