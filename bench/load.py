@@ -56,7 +56,8 @@ def running(module: str, *arguments: str, stdin: str = "") -> Iterator[Server]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=root,
-        env={**os.environ, "PYTHONPATH": root},
+        # As on a user's machine, where what was compiled is kept
+        env={**os.environ, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": ""},
     )
     try:
         process.stdin.write(stdin)

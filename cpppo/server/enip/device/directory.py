@@ -30,8 +30,8 @@ PROGRAM = "Program:"
 #: Paths whose resolution is remembered at most, and segments that such a path has at most.
 _TARGETS, _SEGMENTS = 4096, 32
 
-#: Octets of the name of a tag, as a path counts them; symbols of a scope, as clients number them.
-_NAME_OCTETS, _SYMBOLS = 0xFF, 0xFFFF
+#: Octets of the name of a tag, as a path counts them.
+_NAME_OCTETS = 0xFF
 
 #: Class and attribute numbers are those that 16 bits hold, instance numbers those that 32 do.
 _LARGEST = (0xFFFF, 0xFFFFFFFF, 0xFFFF)
@@ -73,7 +73,7 @@ class Directory:
         """The scope of a program, which is made if it is not there yet."""
         scope = self.programs.get(name.lower())
         if scope is None:
-            _addable(PROGRAM + name, self.symbols)
+            _addable(PROGRAM + name)
             scope = self.programs[name.lower()] = Symbols(self.router, self.templates.number_of)
             self.symbols.add(Entry(PROGRAM + name))
             self._changed()
@@ -91,7 +91,7 @@ class Directory:
         if known:
             shown = known.name if known.attribute is None else known.attribute.name
             raise UsageError(f"tag {attribute.name!r} exists already, as {shown!r}: names are compared without case")
-        _addable(name, scope)
+        _addable(name)
         if address is not None:
             owner, number = self._place(attribute.name, address)
             owner.put(number, attribute)
@@ -213,14 +213,12 @@ class Directory:
         return Target(scope, scope.services, number, attribute, instance, rest, absent=unknown)
 
 
-def _addable(name: str, scope: Symbols | None) -> None:
-    """UsageError if a symbol of a name could not be told of, or no further one of a scope."""
+def _addable(name: str) -> None:
+    """UsageError if a symbol of a name could not be told of."""
     if not 0 < len(name) <= _NAME_OCTETS or max(name) > "\xff":
         raise UsageError(
             f"{name[:_NAME_OCTETS]!r} is no name of a tag: it has up to {_NAME_OCTETS} characters of ISO-8859-1"
         )
-    if scope is not None and len(scope.by_name) >= _SYMBOLS:
-        raise UsageError(f"there are {_SYMBOLS} tags already, which is as many as clients can number; use arrays")
 
 
 def _scoped(name: str) -> tuple[str | None, str]:

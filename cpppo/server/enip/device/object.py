@@ -24,6 +24,8 @@ __all__ = ["READ_OCTETS", "REPLY_HEAD", "Answer", "Context", "Handler", "Instanc
 REPLY_HEAD = 4
 #: Data octets that one unconnected read carries.
 READ_OCTETS = 500
+#: The highest number and count of instances that a class tells.
+_MOST = 0xFFFF
 
 
 class Context:
@@ -271,9 +273,9 @@ class Meta(Object):
             self.put(number, Attribute(name, UINT, value))
 
     def counted(self, instance_id: int) -> None:
-        """One more instance."""
-        self.attribute[2].value = max(self.attribute[2].value, instance_id)
-        self.attribute[3].value = self.attribute[3].value + 1
+        """One more instance; what is told of them ends where 16 bits do."""
+        self.attribute[2].value = min(max(self.attribute[2].value, instance_id), _MOST)
+        self.attribute[3].value = min(self.attribute[3].value + 1, _MOST)
 
 
 class Instances(Object):

@@ -13,7 +13,7 @@ from cpppo.server.enip.device import Attribute, Device
 from cpppo.server.enip.device.templates import Templates
 from cpppo.server.enip.wire.strings import SSTRING, STRING, structure
 from cpppo.server.enip.wire.structures import Structure
-from cpppo.server.enip.wire.types import BOOL, DINT, DWORD, INT, LINT, REAL
+from cpppo.server.enip.wire.types import BOOL, DINT, DWORD, INT, LINT, REAL, SINT
 from tests.server.enip.device.connected import Client
 from tests.server.enip.device.frames import Simulator, members, multiple, numbers, path, read, symbol, write
 
@@ -405,15 +405,18 @@ def test_names_that_no_client_could_be_told(name: str) -> None:
     assert [[one.name for one in page] for page in pages(Simulator(device))] == [["Good"]]
 
 
-def test_more_tags_than_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clients keep 16 bits of a number; a tag beyond is refused, and not half there."""
-    monkeypatch.setattr("cpppo.server.enip.device.directory._SYMBOLS", 2)
+def test_more_tags_than_16_bits_can_number() -> None:
+    """All are served, by name and by the 32 bits of their numbers, and listed; the class tells no more than 65535."""
     device = Device()
-    for name in ("One", "Two"):
-        device.add_tag(Attribute(name, DINT, 0))
-    with pytest.raises(UsageError, match="2 tags already"):
-        device.add_tag(Attribute("Three", DINT, 0))
-    assert len(device.router.attribute) == len(device.tags()) == 2
+    for number in range(65537):
+        device.add_tag(Attribute(f"T{number}", SINT, number % 100))
+    simulator = Simulator(device)
+    assert simulator.cip(read(symbol("T65536"))) == bytes.fromhex("cc000000 c200 24")
+    last = path(bytes.fromhex("206b 2600 01000100"))
+    assert simulator.cip(read(last)) == bytes.fromhex("cc000000 c200 24")
+    listed = simulator.cip(b"\x55" + last + struct.pack("<HH", 1, 1))
+    assert listed == bytes.fromhex("d5000000 01000100 0600") + b"T65536"
+    assert simulator.cip(b"\x0e" + numbers(0x6B, 0, 2)) == bytes.fromhex("8e000000 ffff")
 
 
 def test_a_tag_is_added_while_a_client_browses() -> None:
