@@ -29,23 +29,22 @@ _FRAGMENTED = (_READ_ON, _WRITE_ON)
 
 
 class Hold(NamedTuple):
-    """What must not be sent before a request is done: everything; all changes; changes of some tags (the empty name:
-    of any); operations of services other than the Fragmented ones, which a peer has all, or none.
+    """What must not be sent before a request is done.
+
+    ``everything``; ``changes``: all of them; ``reads``: changes of the tags that are read, (tag, key) as of operations;
+    ``others``: operations of services other than the Fragmented ones, which a peer has all, or none.
     """
 
     everything: bool = False
     changes: bool = False
-    tags: frozenset[str] = frozenset()
+    reads: frozenset[tuple[str, str]] = frozenset()
     others: bool = False
 
     def lets(self, operation: Operation) -> bool:
         """Whether an operation may be sent nevertheless."""
         if self.everything or (self.others and operation.service.code not in _FRAGMENTED):
             return False
-        if operation.reads:
-            return True
-        tags = self.tags
-        return not (self.changes or operation.tag in tags or (tags and (not operation.tag or "" in tags)))
+        return operation.reads or not (self.changes or any(_touches(operation, *one) for one in self.reads))
 
     def also(self, other: Hold | None) -> Hold:
         """What is held by this or the other."""
@@ -54,9 +53,19 @@ class Hold(NamedTuple):
         return Hold(
             self.everything or other.everything,
             self.changes or other.changes,
-            self.tags | other.tags,
+            self.reads | other.reads,
             self.others or other.others,
         )
+
+
+def _touches(change: Operation, tag: str, key: str) -> bool:
+    """Whether a change may change what a read of a few elements of unknown type will need another request for.
+
+    If it writes the very elements and succeeds, their type is its own, and small enough: the read was whole.
+    """
+    if key == change.key and change.kind is not None and change.kind.size <= UNKNOWN.most:
+        return False
+    return not tag or not change.tag or tag == change.tag
 
 
 #: The number of a request, and which of its operations it is.
@@ -123,6 +132,10 @@ class Groups:
         self.hold = self.held_by(operation)
         return [operation]
 
+    def stop(self, error: Error) -> None:
+        """Take no more operations, for a reason that comes before any that there was."""
+        self.error, self._ahead = error, None
+
     def allows(self, operation: Operation, order: Order = LAST) -> bool:
         """Whether an operation may be sent now: whether what is under way before it lets it."""
         return all(hold.lets(operation) for before, hold in self.holds.values() if before < order)
@@ -157,7 +170,7 @@ class Groups:
         hold = None if self._known(operation) else _OTHERS
         if size > self._sure:
             return CHANGES.also(hold)
-        return hold if known else Hold(tags=frozenset((operation.tag,))).also(hold)
+        return hold if known else Hold(reads=frozenset([(operation.tag, operation.key)])).also(hold)
 
     def _packet(self, first: Operation) -> list[Operation]:
         """The first and as many operations after it as fit into a packet with it."""

@@ -39,9 +39,9 @@ class _Read:
         self.head: tuple[int, int | None] | None = None
         self.kind: Kind | None = None
 
-    def data(self, octets: bytes) -> bytes:
+    def data(self, octets: bytes, partial: bool = False) -> bytes:
         """The data in a reply; RemoteProtocolError if it is of another type than that of the replies before it."""
-        if not octets:  # not even a type: there was no room for anything
+        if partial and not octets:  # not even a type: there was no room for anything
             return b""
         data = parsed(TagData, octets)
         head = (data.type, data.handle)
@@ -122,7 +122,7 @@ class ReadOctets(_Read):
         if general not in (status.SUCCESS, status.PARTIAL):
             self.final = reply
             return self
-        octets = self.data(reply.data)
+        octets = self.data(reply.data, general == status.PARTIAL)
         if general == status.PARTIAL and not octets and not (first and code == READ_TAG.code):
             raise self.wrong(f"status 0x06 without data at octet {start} makes no progress with")
         if self._total is None:
@@ -197,7 +197,10 @@ class ReadElements(_Read):
         self._refusal = refusal or Reply(code, status.SERVICE_NOT_SUPPORTED, [], b"")
         if head is not None:
             self.data(TagData(*head, b"").produce())
+            if self.kind is None:  # how large an element is shows when there is one
+                self._most = 1
             self._keep(begun)
+            self._check()
 
     def request(self) -> Operation | None:
         if self.final is not None or self._flying is not None:
@@ -217,16 +220,20 @@ class ReadElements(_Read):
         if general in (status.SUCCESS, status.PARTIAL):
             if not first and READ_TAG_FRAGMENTED.code not in self._learned.offered:
                 self._learned.refused.add(READ_TAG_FRAGMENTED.code)
-            octets = self.data(reply.data)
+            octets = self.data(reply.data, general == status.PARTIAL)
             if general == status.SUCCESS:
                 self._whole(octets, asked)
             elif not self._keep(octets, asked) and not self._fewer(asked):
                 self.final = self._refusal
         elif general != status.REPLY_TOO_LARGE or not self._fewer(asked):
             self.final = reply
+        self._check()
+        return self
+
+    def _check(self) -> None:
+        """Give up if the elements that follow cannot be addressed."""
         if self.final is None and self._count and not linear(self.operation.request.path):
             self.final = self._refusal
-        return self
 
     def _fewer(self, asked: int) -> bool:
         """Ask for fewer elements from now on, if there are fewer."""
@@ -237,7 +244,7 @@ class ReadElements(_Read):
         """Keep elements all of which came."""
         before = self._count
         if self.kind is None and self._size is None:  # a structure, whose size shows now
-            self._size, self._most = len(octets) // asked, self.operation.elements
+            self._size, self._most = len(octets) // max(asked, 1), self.operation.elements
         if self._keep(octets, asked) != len(octets) or self._count != before + asked:
             raise self.wrong(f"{len(octets)} octets are no {asked} elements of")
 
@@ -254,6 +261,6 @@ class ReadElements(_Read):
             used = count * (size or 0)
         self._octets += octets[:used]
         self._count += count
-        if self._count == self.operation.elements:
+        if self._count == self.operation.elements and self.head is not None:
             self.finish(self._octets)
         return used

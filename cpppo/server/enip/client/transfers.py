@@ -133,9 +133,9 @@ class Transfers:
         try:
             issued = self._exchange.issue(self._group, self._number)
         except Error as exc:
-            groups.error = groups.error or exc
             if place in self._active:
                 self._active.remove(place)
+            groups.stop(exc)
             return None
         if place is not None:
             self._parts[issued[0]] = place
@@ -187,7 +187,7 @@ class Transfers:
             else:
                 self._further(place, pending.operations[0], results[0])
         except RemoteProtocolError as exc:
-            self._groups.error = self._exchange.fail(exc)
+            self._groups.stop(self._exchange.fail(exc))
             self._active.clear()
         return self._due()
 
