@@ -295,6 +295,7 @@ def test_verbose() -> None:
         with Client(server) as client:
             port = client.sock.getsockname()[1]
             client.cip(read(symbol("SCADA")))
+        server.wait_for(f"enip_{port} done")
         server.stop()
         assert any("Creating tag: SCADA=INT[3]" in one for one in server.lines)
         assert len([one for one in server.lines if str(port) in one]) >= 2, server.lines

@@ -29,12 +29,22 @@ NUMBERS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+#: Elementary values that a type or a tag has at most: nested arrays of 40 would soon be larger than structures can be.
+MOST_VALUES = 2000
+
+
 class Type(NamedTuple):
     """A type: its name; its members, each with its type, or 0 of an elementary one; and how many elements, or none."""
 
     name: str
     members: Any
     shape: tuple[int, ...]
+
+    @property
+    def values(self) -> int:
+        """The elementary values that it has."""
+        each = sum(one.values for one in self.members.values()) if self.members else 1
+        return each * math.prod(self.shape)
 
     def __str__(self) -> str:
         return f"{self.name}[{', '.join(map(str, self.shape))}]" if self.shape else self.name
@@ -114,7 +124,8 @@ def plants(draw: st.DrawFn) -> Drawn:
         name = draw(st.sampled_from([*types, *NUMBERS]))
         dimensions = draw(st.integers(0, 1 if name == "BOOL" else most))
         shape = [draw(st.integers(1, 40 if dimensions == 1 else 3)) for _ in range(dimensions)]
-        return Type(name, types.get(name), tuple(shape))
+        drawn = Type(name, types.get(name), tuple(shape))
+        return drawn if drawn.values <= MOST_VALUES else Type("INT", None, tuple(shape))
 
     for name in draw(NAMES):
         members = draw(NAMES.filter(bool))
