@@ -133,6 +133,11 @@ class Connection:
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
 
+    def join(self, deadline: float) -> None:
+        """Wait until its thread has ended, but not beyond a time of the monotonic clock."""
+        with contextlib.suppress(RuntimeError):  # never started: Ctrl-C came just before
+            self.thread.join(max(deadline - time.monotonic(), 0.0))
+
 
 class Server:
     """Listens on ``address`` (host, port; '' is all interfaces, port 0 any free one) as soon as it is made.
@@ -235,10 +240,11 @@ class Server:
                 self._tell("%d connections are as many as there can be; more are closed at once", self._most)
             refused = crowded or self._stopping.is_set()
             if not refused:
+                self._connections.add(connection)  # first: starting it can be interrupted, and stop() must know of it
                 try:
                     connection.thread.start()
-                    self._connections.add(connection)
                 except RuntimeError as exc:
+                    self._connections.discard(connection)
                     self._tell("no thread left for another connection (%s); those there are go on", exc)
                     refused = True
         if refused:
@@ -276,10 +282,13 @@ class Server:
             one.stop_reading()
         deadline = time.monotonic() + timeout_s
         for one in left:
-            one.thread.join(max(deadline - time.monotonic(), 0.0))
+            one.join(deadline)
         stuck = self.connections()
         for one in stuck:
             one.abort()
         deadline = time.monotonic() + timeout_s
         for one in stuck:
-            one.thread.join(max(deadline - time.monotonic(), 0.0))
+            one.join(deadline)
+            if one.thread.ident is None:  # never started
+                one.sock.close()
+                self.forget(one)

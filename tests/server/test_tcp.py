@@ -252,6 +252,29 @@ def test_stop_answers_what_was_sent() -> None:
         assert not stopper.is_alive()
 
 
+@pytest.mark.parametrize("started", [True, False])
+def test_ctrl_c_while_a_client_is_accepted(monkeypatch: pytest.MonkeyPatch, started: bool) -> None:
+    """Ctrl-C can come while the thread of a client is being started: that client is answered as any other one."""
+    server = Server(("127.0.0.1", 0), lambda sock: Echo())
+    start = threading.Thread.start
+
+    def interrupted(self: threading.Thread) -> None:
+        if started:
+            start(self)
+        raise KeyboardInterrupt
+
+    with connect(server) as client:
+        client.sendall(b"accepted")
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                server.serve()
+        server.stop(TIMEOUT_S)
+        assert client.recv(100) == (b"accepted" if started else b"")
+        assert client.recv(100) == b""
+    assert threads_of(server) == []
+
+
 def test_clients_that_never_read_hinder_no_one() -> None:
     """A client that sends and never reads blocks its own thread alone."""
 
