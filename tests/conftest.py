@@ -12,17 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.tools import ROOT, Server
+from tests.tools import ROOT, Server, examples
 
 #: Set where the installed wheel is tested: the package must then come from site-packages.
 INSTALLED = "CPPPO_TESTS_INSTALLED"
 
-#: Set to a number, so many examples are drawn where a test does not say how many itself (as .ci/matrix does for all but
-#: the default interpreter: what is left for the others to find shows early).
-EXAMPLES = "CPPPO_TESTS_EXAMPLES"
-
 #: A loaded machine is slow at times: an example that takes long is no failure.
-settings.register_profile("cpppo", deadline=None, print_blob=True, max_examples=int(os.environ.get(EXAMPLES) or 100))
+settings.register_profile("cpppo", deadline=None, print_blob=True, max_examples=examples(100))
 settings.load_profile("cpppo")
 
 NOTICES = pytest.StashKey[list[str]]()

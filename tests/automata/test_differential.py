@@ -19,9 +19,10 @@ from tests.automata.planted import BUGS
 from tests.automata.random_machines import chunkings, cut, draw_graph, draw_pattern, told
 from tests.automata.referees import Disagreement, examine_graph, examine_pattern, examine_pieces
 from tests.automata.references import walked
+from tests.tools import examples
 
 #: Examples drawn by every run of the tests, the same ones each time; and until a planted bug must be found.
-GRAPHS, PATTERNS, PIECES, PLANTED_EXAMPLES = 350, 160, 100, 400
+GRAPHS, PATTERNS, PIECES, PLANTED_EXAMPLES = examples(350), examples(160), examples(100), 400
 #: Fewer of one of these is no proof of anything.
 LEAST = 8
 
@@ -92,6 +93,7 @@ def test_all_agree_on_random_graphs(graphs: Counter[str]) -> None:
     assert graphs["accepted"] > GRAPHS and graphs["rejected"] > GRAPHS
 
 
+@pytest.mark.long  # with fewer examples there may be none of a kind
 def test_every_kind_of_graph_was_drawn(graphs: Counter[str]) -> None:
     """A harness that never draws a limit in a repeated machine proves nothing about one."""
     assert {kind: graphs[kind] for kind in GRAPH_KINDS if graphs[kind] < LEAST} == {}
@@ -102,6 +104,7 @@ def test_all_agree_on_random_patterns(patterns: Counter[str]) -> None:
     assert patterns["accepted"] > PATTERNS and patterns["rejected"] > PATTERNS
 
 
+@pytest.mark.long  # with fewer examples there may be none of a kind
 def test_every_kind_of_pattern_was_drawn(patterns: Counter[str]) -> None:
     """A harness that never stops within a character proves nothing about octets."""
     assert {kind: patterns[kind] for kind in PATTERN_KINDS if patterns[kind] < LEAST} == {}

@@ -53,6 +53,7 @@ def report(**changes: Any) -> Report:
     return good._replace(**changes)
 
 
+@pytest.mark.long
 def test_short_run() -> None:
     """Clients that read, write, err, vanish and talk nonsense find what they must, and leave nothing behind."""
     result = soak(3.0, 8, SEED)

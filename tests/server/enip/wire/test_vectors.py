@@ -69,6 +69,7 @@ STATUSES = [
 ]
 
 
+@pytest.mark.long  # each of 256 statuses of each service
 @pytest.mark.parametrize("service", sorted({one.code for one in SERVICES}), ids=hex)
 def test_every_status_in_the_reply_of_every_service(service: int) -> None:
     """Each general status, alone and with its extended words, with data behind and without."""
