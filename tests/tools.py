@@ -53,8 +53,8 @@ PACKAGES = {"chromedriver": "chromium-driver", "dot": "graphviz"}
 def examples(count: int) -> int:
     """How many examples to draw where a whole run draws ``count``.
 
-    If CPPPO_TESTS_EXAMPLES names a percentage, that of them, but at least 20 (as .ci/matrix does for all but the default
-    interpreter: what is left for the others to find shows early).
+    If CPPPO_TESTS_EXAMPLES names a percentage, that of them, but at least 20, as .ci/matrix does for all but the
+    default interpreter: what is left for the others to find shows early.
     """
     percent = int(os.environ.get("CPPPO_TESTS_EXAMPLES") or 100)
     return count if percent >= 100 else max(count * percent // 100, min(count, 20))

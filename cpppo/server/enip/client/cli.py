@@ -12,20 +12,22 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain, repeat
 from time import localtime, strftime, time
 from typing import Any
 
-from cpppo.errors import Error, UsageError
+from cpppo.errors import Error, StatusError, UsageError
 from cpppo.logs import NORMAL
 from cpppo.server.command import format_address, parse_address, read_lines
-from cpppo.server.enip.client import report
+from cpppo.server.enip.client import catalog, inventory, report
 from cpppo.server.enip.client.arguments import parse_arguments
 from cpppo.server.enip.client.commands import FAILED, OK, Unreachable, connected, ended, logged
 from cpppo.server.enip.client.connector import connector
 from cpppo.server.enip.client.discovery import discover, identify
+from cpppo.server.enip.client.drafts import Draft, answered, questions
 from cpppo.server.enip.client.exchange import Result
-from cpppo.server.enip.client.operations import parse_operations
+from cpppo.server.enip.client.flows import follow
 from cpppo.server.enip.client.progress import Progress
 from cpppo.server.enip.wire.header import PORT
 
@@ -39,6 +41,9 @@ _PACKET = 500
 #: Seconds that a reply may take, and that devices may take to answer who they are.
 _REPLY_S, _DISCOVER_S = 5.0, 1.0
 
+#: Requests in flight, at least, while a controller is browsed: they depend on each other only in part.
+_BROWSE_DEPTH = 20
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Perform the operations on the command line; the exit status.
@@ -50,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _logged(arguments: argparse.Namespace) -> int:
     with logged(arguments.log, arguments.verbose) as chore:
-        return _run(arguments, chore) if arguments.discover is None else _discover(arguments)
+        if arguments.discover is not None:
+            return _discover(arguments)
+        return _list(arguments) if arguments.list else _run(arguments, chore)
 
 
 def _discover(arguments: argparse.Namespace) -> int:
@@ -75,17 +82,51 @@ def _discover(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _list(arguments: argparse.Namespace) -> int:
+    """Show who the controller is and what it has."""
+    connection = connected(arguments.address, arguments.timeout or _REPLY_S)
+    perform = partial(connection.pipeline, multiple=_PACKET, depth=max(arguments.depth, _BROWSE_DEPTH))
+    try:
+        who = follow(catalog.identify(), perform)
+        shown = json.dumps(inventory.plain_controller(who)) if arguments.json else inventory.format_controller(who)
+        print(shown, flush=True)
+        try:
+            found = follow(catalog.browse(), perform)
+        except StatusError as exc:
+            print(f"enip_client: its tags cannot be listed, it does not let itself be browsed: {exc}", file=sys.stderr)
+            return OK
+        plain = map(json.dumps, inventory.plain_catalog(found)) if arguments.json else inventory.format_catalog(found)
+        print(*plain, sep="\n", flush=True)
+    finally:
+        connection.close()
+    return OK
+
+
 def _run(arguments: argparse.Namespace, chore: Callable[[], None]) -> int:
     parse_address(arguments.address, ("localhost", PORT))  # a wrong one is told before anything is read
     texts = list(read_lines(arguments.tags, sys.stdin))
-    operations = list(parse_operations(texts))
-    if not operations:
+    drafts = [Draft(text, arguments.type) for text in texts]
+    if not drafts:
         raise UsageError("no tags on standard input; give one a line, eg. SCADA[0-10]")
     connection = connected(arguments.address, arguments.timeout or _REPLY_S)
     try:
+        operations = _typed(arguments, connection, drafts)
         return FAILED if _perform(arguments, connection, texts, operations, chore) else OK
     finally:
         connection.close()
+
+
+def _typed(arguments: argparse.Namespace, connection: connector, drafts: Sequence[Draft]) -> list[dict[str, Any]]:
+    """The operations, once the controller has told the types that they need."""
+    asked = questions(drafts)
+    results = connection.operate(asked.values(), depth=arguments.depth, multiple=_packet(arguments))
+    kinds = answered(asked, list(results))
+    return [one.operation(kinds) for one in drafts]
+
+
+def _packet(arguments: argparse.Namespace) -> int:
+    """Octets of a Multiple Service Packet, 0 for none."""
+    return _PACKET if arguments.multiple else 0
 
 
 def _perform(
@@ -104,7 +145,7 @@ def _perform(
         for result in connection.operate(
             chain.from_iterable(repeat(operations, arguments.repeat)),
             fragment=arguments.fragment,
-            multiple=_PACKET if arguments.multiple else 0,
+            multiple=_packet(arguments),
             depth=arguments.depth,
             validating=True,
         ):

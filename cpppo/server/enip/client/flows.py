@@ -7,8 +7,8 @@ drives a flow by doing its operations.  Must not know sockets, files or clocks.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError, StatusError
 from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, browse, changes, identify
@@ -25,7 +25,9 @@ from cpppo.server.enip.wire.services.attributes import (
 from cpppo.server.enip.wire.services.tag import RMW_TAG, WRITE_TAG, WRITE_TAG_FRAGMENTED
 from cpppo.server.enip.wire.types import UINT, ULINT
 
-__all__ = ["Knowledge", "OutcomeUnknown", "changing", "first_refused", "from_clock", "to_clock"]
+__all__ = ["Knowledge", "OutcomeUnknown", "changing", "first_refused", "follow", "from_clock", "to_clock"]
+
+T = TypeVar("T")
 
 #: Services after which it matters whether they were done.
 _CHANGING = frozenset({WRITE_TAG, WRITE_TAG_FRAGMENTED, RMW_TAG, SET_ATTRIBUTE_LIST})
@@ -37,6 +39,17 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 class OutcomeUnknown(Error):
     """The connection was lost after a write was sent and before it was answered: it may have been done, or not."""
+
+
+def follow(flow: Flow[T], perform: Callable[[Sequence[Operation]], Iterable[Any]]) -> T:
+    """What a flow returns; ``perform`` does its operations, and gives their results."""
+    try:
+        operations = next(flow)
+        while True:
+            operations = flow.send(list(perform(operations)))
+    except StopIteration as done:
+        value: T = done.value
+        return value
 
 
 def changing(operations: Sequence[Operation]) -> bool:

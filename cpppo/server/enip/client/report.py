@@ -35,6 +35,8 @@ __all__ = [
     "plain_identity",
     "plain_rate",
     "plain_result",
+    "printable",
+    "table",
     "written",
 ]
 
@@ -183,14 +185,23 @@ def plain_rate(name: str, count: int, failures: int, elapsed_s: float) -> dict[s
 
 def format_identities(devices: Sequence[Identity]) -> list[str]:
     """A table of devices: a heading, and a line each."""
-    rows = [_COLUMNS]
+    rows: list[Sequence[str]] = [_COLUMNS]
     for one in devices:
         serial, status = f"0x{one.serial:08x}", f"0x{one.status:04x}"
         numbers = (str(one.vendor), str(one.device_type), str(one.product_code), _revision(one))
-        name = "".join(char if char.isprintable() else "?" for char in one.product_name)  # it is somebody else's text
-        rows.append((_address(one), *numbers, serial, status, str(one.state), name))
+        rows.append((_address(one), *numbers, serial, status, str(one.state), printable(one.product_name)))
+    return table(rows)
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of rows, in columns that are as wide as they need."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def printable(text: str) -> str:
+    """Somebody else's text, without what a terminal would act on."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _address(device: Identity) -> str:

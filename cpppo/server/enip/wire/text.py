@@ -27,6 +27,7 @@ __all__ = [
     "parse_operation",
     "parse_path",
     "parse_path_elements",
+    "untyped",
 ]
 
 #: A path in plain terms: ``[{"class": 2}, {"instance": 1}]``.
@@ -64,11 +65,13 @@ def parse_path_elements(text: str) -> tuple[Segments, int | None, int | None]:
     return found
 
 
-def parse_operation(text: str) -> dict[str, Any]:
+def parse_operation(text: str, kind: Kind | None = None) -> dict[str, Any]:
     """The operation that a text says: ``Tag[first-last]+offset=(TYPE)value,value``; all but the tag can be left out.
 
     Keys: ``path`` (terms); ``elements`` of a range; ``offset`` in octets; of a write also ``method``, ``tag_type``
     and ``data``.  UsageError if it cannot be understood.
+
+    :param kind: of values without a cast; by default what they look like: STRING, REAL or INT.
     """
     reader = _Reader(text)
     path, first, elements = reader.path()
@@ -79,9 +82,17 @@ def parse_operation(text: str) -> dict[str, Any]:
     if offset is not None:
         operation["offset"] = offset
     if reader.taken("="):
-        _add_values(reader, operation, first is not None, _is_bit(path))
+        _add_values(reader, operation, first is not None, _is_bit(path), kind)
     reader.end("a tag goes on with [first-last], +offset or =value")
     return operation
+
+
+def untyped(text: str) -> Segments | None:
+    """The path of a write that names no type, neither by a cast nor as a bit; None of any other operation."""
+    reader = _Reader(text)
+    path, _, _ = reader.path()
+    reader.offset()
+    return path if reader.taken("=") and not reader.taken("(") and not _is_bit(path) else None
 
 
 def _is_bit(path: Segments) -> bool:
@@ -89,10 +100,10 @@ def _is_bit(path: Segments) -> bool:
     return len(path) > 1 and "symbolic" in path[0] and _NUMBERED(path[-1].get("symbolic", "")) is not None
 
 
-def _add_values(reader: _Reader, operation: dict[str, Any], indexed: bool, bit: bool) -> None:
+def _add_values(reader: _Reader, operation: dict[str, Any], indexed: bool, bit: bool, usual: Kind | None) -> None:
     """Complete a write with its values, which must be as many as the elements it names."""
     start = reader.at
-    kind, data = reader.values(BOOL if bit else None)
+    kind, data = reader.values(BOOL if bit else usual)
     elements, offset = operation.get("elements"), operation.get("offset")
     if elements is None and offset is not None:
         reader.refuse("a write at an offset needs the range of the whole transfer, eg. Tag[0-9]+4=(DINT)1,2", start)

@@ -52,7 +52,7 @@ def test_default_output(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
         "               SCADA[    0-2    ] == [0, 1, 2]: 'OK'",
     ]
     assert re.fullmatch(r"Client Tag I/O  Average *[\d.]+ TPS \( *[\d.]+s ea\)\.", STAMP.sub("", lines[2]))
-    assert services(peer) == [0x53, 0x52]
+    assert services(peer) == [0x4C, 0x53, 0x52]
 
 
 def test_print(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,7 +117,7 @@ def test_json_packed(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_tags_among_options(peer: Peer) -> None:
     """Tags may stand before, between and after options."""
-    assert run(peer, "A", "-p", "B=1", "-n", "C") == 0
+    assert run(peer, "A", "-p", "B=(INT)1", "-n", "C") == 0
     assert services(peer) == [0x4C, 0x4D, 0x4C]
 
 
@@ -194,7 +194,7 @@ def test_no_progress_without_a_terminal(
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("tag", ["NOPE", "NOPE=1"])
+@pytest.mark.parametrize("tag", ["NOPE", "NOPE=(INT)1"])
 @pytest.mark.parametrize("option", [["-p"], [], ["--json"]])
 def test_failed_operation(peer: Peer, tag: str, option: list[str], caplog: pytest.LogCaptureFixture) -> None:
     """A refused read or write, printed or not, is exit status 1, and a warning says why."""
@@ -218,7 +218,7 @@ def test_failed_operation(peer: Peer, tag: str, option: list[str], caplog: pytes
 )
 def test_options(peer: Peer, option: list[str], expected: list[int]) -> None:
     """Options choose the services, how often, how many at once and in one packet."""
-    assert run(peer, *option, "X", "Y=1") == 0
+    assert run(peer, "--type", "plain", *option, "X", "Y=1") == 0
     assert services(peer) == expected
 
 
@@ -226,14 +226,14 @@ def test_tags_from_standard_input(peer: Peer, monkeypatch: pytest.MonkeyPatch) -
     """A tag - stands for the lines of standard input; comments and blank lines are none."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("# tags\n\n X[1] \nY=2\n"))
     assert run(peer, "A", "-", "B") == 0
-    assert services(peer) == [0x52, 0x52, 0x53, 0x52]
+    assert services(peer) == [0x4C, 0x52, 0x52, 0x53, 0x52]
 
 
 @pytest.mark.parametrize(
     ("tags", "problem"),
     [
         (["X", "SCADA["], "'SCADA['"),
-        (["X=70000"], "write (DINT)70000"),
+        (["X=(INT)70000"], "write (DINT)70000"),
         (["X[0-3]=1"], "element count (4)"),
         (["-"], "no tags on standard input"),
     ],
