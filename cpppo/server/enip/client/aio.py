@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
 from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError, Timeout
+from cpppo.server.enip.client.cache import Cache
 from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, TagInfo
 from cpppo.server.enip.client.exchange import Exchange, Pending, Result, Route
 from cpppo.server.enip.client.flows import Knowledge, OutcomeUnknown, changing, first_refused, from_clock, to_clock
@@ -178,6 +180,7 @@ class Logix:
         path: Route = None,
         timeout: float = 5.0,
         *,
+        cache: str | os.PathLike[str] | None = None,
         on_state: Callable[[str, Exception | None], object] | None = None,
     ) -> None:
         self.host, self.port, self.timeout = host, port, timeout
@@ -186,7 +189,8 @@ class Logix:
         self._lock = asyncio.Lock()
         self._connection: Connection | None = None
         self._closed = False
-        self._knowledge = Knowledge()
+        self._cache = Cache(cache)
+        self._knowledge = Knowledge(self._cache.kept)
 
     async def __aenter__(self) -> Logix:
         return self
@@ -266,7 +270,10 @@ class Logix:
             connection = await self._connect(deadline)
             sent: list[bool] = []
             try:
-                return await self._run(flow(), connection, sent)
+                value = await self._run(flow(), connection, sent)
+                if self._cache.lacks(self._knowledge.kept):
+                    await loop.run_in_executor(None, self._cache.keep, self._knowledge.kept)
+                return value
             except (OSError, Error) as exc:
                 if connection.exchange.failure is None and not isinstance(exc, OSError):
                     raise

@@ -60,11 +60,15 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """
     parser = _parser()
     arguments = parser.parse_intermixed_args(argv)
-    asking = "--list" if arguments.list else "--discover [HOST]" if arguments.discover is not None else None
+    asking = None
+    if arguments.discover is not None:
+        asking = "--discover [HOST] only asks who is there"
+    elif arguments.list:
+        asking = "--list only asks what is there"
     if asking is None and not arguments.tags:
         parser.error("name at least one TAG, eg. SCADA[0-10]; - reads them from standard input")
     if asking is not None and arguments.tags:
-        parser.error(f"{asking} only asks what is there; do {arguments.tags[0]!r} without it")
+        parser.error(f"{asking}; do {arguments.tags[0]!r} without it")
     if arguments.list and arguments.discover is not None:
         parser.error("--list asks one controller, --discover many; one at a time")
     return arguments

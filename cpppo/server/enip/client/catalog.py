@@ -7,7 +7,7 @@ sent their results; what a peer says wrongly raises RemoteProtocolError.  Must n
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from cpppo.errors import RemoteProtocolError, StatusError
@@ -28,7 +28,19 @@ from cpppo.server.enip.wire.strings import SSTRING
 from cpppo.server.enip.wire.structures import STRUCTURE_BIT, Structure
 from cpppo.server.enip.wire.types import BY_CODE, Kind
 
-__all__ = ["Catalog", "Flow", "IdentityObject", "TagInfo", "browse", "changes", "identify"]
+__all__ = [
+    "Catalog",
+    "Definition",
+    "Facts",
+    "Flow",
+    "IdentityObject",
+    "Kept",
+    "Symbol",
+    "TagInfo",
+    "browse",
+    "changes",
+    "identify",
+]
 
 T = TypeVar("T")
 #: Yields operations to be done together, is sent their results, and returns what it was for.
@@ -82,13 +94,44 @@ class TagInfo(NamedTuple):
         return f"{name}[{','.join(map(str, self.shape))}]" if self.shape else name
 
 
-class Catalog:
-    """Tags by name, without case; types by template number; programs by name."""
+class Symbol(NamedTuple):
+    """An instance of the Symbol object: ``word`` is its type, ``sizes`` its dimensions, ``access`` attribute 10."""
 
-    def __init__(self, tags: Iterable[TagInfo], types: Mapping[int, Structure], programs: Iterable[str]) -> None:
-        self.types = dict(types)
-        self.programs = tuple(programs)
-        self._tags = {one.name.lower(): one for one in tags}
+    name: str
+    instance: int
+    word: int
+    sizes: tuple[int, int, int]
+    access: int
+
+
+class Definition(NamedTuple):
+    """An instance of the Template object: the octets of its definition, and the attributes that go with them."""
+
+    octets: bytes
+    members: int
+    size: int
+    handle: int
+
+
+class Facts(NamedTuple):
+    """What a controller said: its own symbols, those of programs too; templates by number; programs by name."""
+
+    symbols: Sequence[Symbol]
+    definitions: Mapping[int, Definition]
+    programs: Sequence[str]
+
+
+class Catalog:
+    """Tags by name, without case; types by template number; programs by name.  Made of facts, which it keeps.
+
+    RemoteProtocolError if these cannot be true.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.types = _structures(facts.definitions)
+        self.programs = tuple(facts.programs)
+        self._tags = {one.name.lower(): _info(one, self.types) for one in facts.symbols}
         self._kinds = {kind.handle: kind for kind in self.types.values()}
 
     def __iter__(self) -> Iterator[TagInfo]:
@@ -104,6 +147,13 @@ class Catalog:
     def kind_of_handle(self, handle: int | None) -> Structure | None:
         """The structure whose handle stands in front of data."""
         return None if handle is None else self._kinds.get(handle)
+
+
+class Kept(NamedTuple):
+    """A catalog, and the change stamps that the controller had then."""
+
+    stamps: bytes
+    catalog: Catalog
 
 
 def _reply(result: Any) -> bytes:
@@ -144,20 +194,16 @@ def changes() -> Flow[bytes | None]:
 def browse() -> Flow[Catalog]:
     """Everything there is to know of tags, those of programs too; StatusError where the device cannot be browsed."""
     symbols = yield from _symbols("")
-    programs = [name[len(_PROGRAM) :] for name, _, _, _, _ in symbols if name.startswith(_PROGRAM)]
+    programs = [one.name[len(_PROGRAM) :] for one in symbols if one.name.startswith(_PROGRAM)]
     for program in programs:
         symbols += yield from _symbols(f"{_PROGRAM}{program}")
-    own = [one for one in symbols if not one[2] & _SYSTEM and ":" not in one[0].removeprefix(_PROGRAM)]
-    wanted = {kind & NUMBER_BITS for _, _, kind, _, _ in own if kind & STRUCTURE_BIT}
-    types = yield from _types(wanted)
-    return Catalog((_info(one, types) for one in own), types, programs)
+    own = [one for one in symbols if not one.word & _SYSTEM and ":" not in one.name.removeprefix(_PROGRAM)]
+    wanted = {one.word & NUMBER_BITS for one in own if one.word & STRUCTURE_BIT}
+    definitions = yield from _definitions(wanted)
+    return Catalog(Facts(own, definitions, programs))
 
 
-#: name, instance, type, dimensions, access
-_Symbol = tuple[str, int, int, tuple[int, int, int], int]
-
-
-def _info(symbol: _Symbol, types: Mapping[int, Structure]) -> TagInfo:
+def _info(symbol: Symbol, types: Mapping[int, Structure]) -> TagInfo:
     name, instance, word, sizes, access = symbol
     number = word & NUMBER_BITS
     kind: Kind | None
@@ -168,9 +214,9 @@ def _info(symbol: _Symbol, types: Mapping[int, Structure]) -> TagInfo:
     return TagInfo(name, instance, kind, sizes[: word >> _DIMENSIONS & 3], _ACCESS.get(access, "read-write"))
 
 
-def _symbols(program: str) -> Flow[list[_Symbol]]:
+def _symbols(program: str) -> Flow[list[Symbol]]:
     """The symbols of a scope, page by page."""
-    found: list[_Symbol] = []
+    found: list[Symbol] = []
     attributes: tuple[int, ...] = _ATTRIBUTES
     start = 0
     scope = [{"symbolic": program}] if program else []
@@ -185,15 +231,15 @@ def _symbols(program: str) -> Flow[list[_Symbol]]:
         if program and _refused(result, status.PATH_DESTINATION_UNKNOWN):  # as some answer of an empty program
             return found
         page = list(_records(_reply(result), program, attributes is _ATTRIBUTES))
-        if result.sts == status.PARTIAL and (not page or page[-1][1] < start):
+        if result.sts == status.PARTIAL and (not page or page[-1].instance < start):
             raise RemoteProtocolError(f"a page of symbols from {start} on leads nowhere", "symbols")
         found += page
         if result.sts != status.PARTIAL:
             return found
-        start = page[-1][1] + 1
+        start = page[-1].instance + 1
 
 
-def _records(octets: bytes, program: str, access: bool) -> Iterator[_Symbol]:
+def _records(octets: bytes, program: str, access: bool) -> Iterator[Symbol]:
     prefix = f"{program}." if program else ""
     at = 0
     try:
@@ -206,14 +252,14 @@ def _records(octets: bytes, program: str, access: bool) -> Iterator[_Symbol]:
             if access:
                 (allowed,) = struct.unpack_from("<B", octets, at)
                 at += 1
-            yield prefix + name, instance, kind, (sizes[0], sizes[1], sizes[2]), allowed if access else 0
+            yield Symbol(prefix + name, instance, kind, (sizes[0], sizes[1], sizes[2]), allowed if access else 0)
     except struct.error:
         raise RemoteProtocolError("a symbol is cut short", "symbols", at) from None
 
 
-def _types(wanted: set[int]) -> Flow[dict[int, Structure]]:
-    """The structures of template numbers, and all that are inside them."""
-    read: dict[int, tuple[bytes, int, int, int]] = {}
+def _definitions(wanted: set[int]) -> Flow[dict[int, Definition]]:
+    """The definitions of template numbers, and of all that are inside them."""
+    read: dict[int, Definition] = {}
     left = sorted(wanted)
     for _ in range(_DEPTH):
         if not left:
@@ -222,9 +268,14 @@ def _types(wanted: set[int]) -> Flow[dict[int, Structure]]:
         for number, result in zip(left, sizes, strict=True):
             words, size, members, handle = _template_sizes(_reply(result))
             octets = yield from _definition(number, 4 * words - _UNREAD)
-            read[number] = octets, members, size, handle
+            read[number] = Definition(octets, members, size, handle)
         inner = {one for number in left for one in inner_numbers(*read[number][:2])}
         left = sorted(inner - read.keys())
+    return read
+
+
+def _structures(read: Mapping[int, Definition]) -> dict[int, Structure]:
+    """The structures of definitions; RemoteProtocolError if one contains itself, or one that is not there."""
     made: dict[int, Structure] = {}
 
     def at(number: int, inside: tuple[int, ...] = ()) -> Structure:

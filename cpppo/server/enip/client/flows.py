@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError, StatusError
-from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, browse, changes, identify
+from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, Kept, browse, changes, identify
 from cpppo.server.enip.client.operations import Operation
 from cpppo.server.enip.client.places import UnknownTag, find
 from cpppo.server.enip.client.planner import Plan, plan_reads, plan_writes
@@ -77,21 +77,29 @@ def to_clock(time: datetime.datetime) -> int:
 
 
 class Knowledge:
-    """What is known of a controller.  ``catalog``: None until it was asked for; ``stamps``: those it had then."""
+    """What is known of a controller.  ``catalog``: None until it was asked for.
 
-    def __init__(self) -> None:
+    ``kept``: the one of before, good as long as the controller's stamps are those it had then; a new one is put there.
+    A controller without stamps is always asked.
+    """
+
+    def __init__(self, kept: Kept | None = None) -> None:
         self.catalog: Catalog | None = None
-        self.stamps: bytes | None = None
+        self.kept = kept
 
     def forget(self) -> None:
         """The controller may have another program now."""
-        self.catalog = self.stamps = None
+        self.catalog = None
 
     def known(self) -> Flow[Catalog]:
         """The catalog, asked for if need be."""
         if self.catalog is None:
-            self.stamps = yield from changes()
-            self.catalog = yield from browse()
+            stamps = yield from changes()
+            if self.kept is not None and stamps == self.kept.stamps:
+                self.catalog = self.kept.catalog
+            else:
+                self.catalog = yield from browse()
+                self.kept = None if stamps is None else Kept(stamps, self.catalog)
         return self.catalog
 
     def identity(self) -> Flow[IdentityObject]:

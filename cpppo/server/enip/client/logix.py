@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from time import monotonic, sleep
@@ -16,6 +17,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError, Timeout
+from cpppo.server.enip.client.cache import Cache
 from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, TagInfo
 from cpppo.server.enip.client.connector import connector
 from cpppo.server.enip.client.exchange import Route
@@ -42,6 +44,8 @@ class Logix:
     :param port: 44818 if not given.
     :param path: route to the controller, eg. ``[{"port": 1, "link": 0}]``, which is the usual one; ``[]``: none.
     :param timeout: seconds that a call may take to connect, and each of its replies to come.
+    :param cache: a file in which to keep the tag list: the next program that names it need not browse, while the
+        controller's change stamps (class 0xAC) are what they were; else it browses, and writes the file anew.
     :param on_state: is called with "connected", "lost" or "closed", and the reason or None.
 
     Nothing is sent before the first call.  Values: bool, int, float, str, lists of these, and dicts (whose keys are
@@ -55,6 +59,7 @@ class Logix:
         path: Route = None,
         timeout: float = 5.0,
         *,
+        cache: str | os.PathLike[str] | None = None,
         on_state: Callable[[str, Exception | None], object] | None = None,
     ) -> None:
         self.host, self.port, self.timeout = host, port, timeout
@@ -63,7 +68,8 @@ class Logix:
         self._lock = threading.RLock()
         self._connection: connector | None = None
         self._closed = False
-        self._knowledge = Knowledge()
+        self._cache = Cache(cache)
+        self._knowledge = Knowledge(self._cache.kept)
 
     def __enter__(self) -> Logix:
         return self
@@ -157,7 +163,9 @@ class Logix:
             connection = self._connect(deadline)
             sent: list[bool] = []
             try:
-                return self._run(flow(), connection, sent)
+                value = self._run(flow(), connection, sent)
+                self._cache.keep(self._knowledge.kept)
+                return value
             except (OSError, Error) as exc:
                 if connection.exchange.failure is None and not isinstance(exc, OSError):
                     raise

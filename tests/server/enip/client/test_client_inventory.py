@@ -12,7 +12,7 @@ import pytest
 
 from cpppo.server.enip import simulator
 from cpppo.server.enip.client import main
-from cpppo.server.enip.client.catalog import Catalog, IdentityObject
+from cpppo.server.enip.client.catalog import Catalog, Facts, IdentityObject
 from cpppo.server.enip.client.inventory import format_catalog, format_controller
 from tests.server.enip.client.plant import PLANT
 from tests.server.enip.client.scripted import Peer, bare, registered, reply, service_reply
@@ -112,4 +112,4 @@ def test_names_cannot_steer_a_terminal() -> None:
     """What a peer calls itself and its tags is shown without control characters."""
     who = IdentityObject(1, 14, 54, (20, 11), 0, 0xABC, "PLC\x1b[2J")
     assert format_controller(who).startswith("PLC?[2J  vendor 1  type 14  code 54  revision 20.11  serial 0x00000abc")
-    assert list(format_catalog(Catalog([], {}, []))) == ["", "no tags"]
+    assert list(format_catalog(Catalog(Facts([], {}, [])))) == ["", "no tags"]
