@@ -32,6 +32,9 @@ T = TypeVar("T")
 #: Services after which it matters whether they were done.
 _CHANGING = frozenset({WRITE_TAG, WRITE_TAG_FRAGMENTED, RMW_TAG, SET_ATTRIBUTE_LIST})
 
+#: Places whose plans are remembered, of all that was asked.
+_REMEMBERED = 20_000
+
 _CLOCK = Path.of([{"class": 0x8B}, {"instance": 1}])
 _TIME, _SET_TIME = 11, 6
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -76,6 +79,31 @@ def to_clock(time: datetime.datetime) -> int:
     return (time - _EPOCH) // datetime.timedelta(microseconds=1)
 
 
+class _Asked:
+    """Texts that were asked for at once: the plan of those that are there, and what is wrong with the others."""
+
+    __slots__ = ("catalog", "plan", "unknown")
+
+    def __init__(self, texts: Iterable[str], catalog: Catalog) -> None:
+        self.catalog = catalog
+        #: By the number of the text.
+        self.unknown: dict[int, str] = {}
+        places = []
+        for number, text in enumerate(texts):
+            try:
+                places.append(find(text, catalog))
+            except UnknownTag as exc:
+                self.unknown[number] = str(exc)
+        self.plan = plan_reads(places)
+
+    def values(self, results: Sequence[Any]) -> list[Any]:
+        """For each text its value, or an error."""
+        found = self.plan.values(results)
+        for number, reason in self.unknown.items():
+            found.insert(number, UnknownTag(reason))
+        return found
+
+
 class Knowledge:
     """What is known of a controller.  ``catalog``: None until it was asked for.
 
@@ -86,6 +114,9 @@ class Knowledge:
     def __init__(self, kept: Kept | None = None) -> None:
         self.catalog: Catalog | None = None
         self.kept = kept
+        #: What was asked before, of so many places in all: most programs ask the same again and again.
+        self._asked: dict[tuple[str, ...], _Asked] = {}
+        self._places = 0
 
     def forget(self) -> None:
         """The controller may have another program now."""
@@ -111,23 +142,21 @@ class Knowledge:
         catalog = yield from self.known()
         return plan_reads([find(text, catalog) for text in texts])
 
-    def read(self, texts: Sequence[str]) -> Flow[list[Any]]:
+    def read(self, texts: tuple[str, ...]) -> Flow[list[Any]]:
         """The value of each place, in its place the error of one that cannot be read."""
-        catalog = yield from self.known()
-        found: list[Any] = []
-        places = []
-        for text in texts:
-            try:
-                places.append(find(text, catalog))
-                found.append(None)
-            except UnknownTag as exc:
-                found.append(exc)
-        if places:
-            plan = plan_reads(places)
-            results = yield plan.operations()
-            values = iter(plan.values(results))
-            found = [next(values) if one is None else one for one in found]
-        return found
+        catalog = self.catalog
+        if catalog is None:
+            catalog = yield from self.known()
+        asked = self._asked.get(texts)
+        if asked is None or asked.catalog is not catalog:
+            asked = _Asked(texts, catalog)
+            if len(texts) <= _REMEMBERED:
+                self._places += len(texts)
+                if self._places > _REMEMBERED:  # start afresh, never grow
+                    self._asked.clear()
+                    self._places = len(texts)
+                self._asked[texts] = asked
+        return asked.values((yield asked.plan.operations) if asked.plan.reads else ())
 
     def write(self, values: Mapping[str, Any]) -> Flow[list[Any]]:
         """For each place None, or the StatusError that it got; all values are checked before anything is sent."""

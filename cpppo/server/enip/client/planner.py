@@ -27,13 +27,18 @@ _WORD_BITS = 8 * DWORD.size
 
 
 class Read(NamedTuple):
-    """One read of ``elements`` elements from ``start`` on, and the places that it is for."""
+    """One read of ``elements`` elements from ``start`` on, and the places that it is for.
+
+    ``head``: how the data of its reply begins; ``alone``: it is for the value of one element, and nothing else.
+    """
 
     operation: Operation
     kind: Kind
     start: int
     elements: int
     places: tuple[int, ...]
+    head: bytes
+    alone: bool
 
     def __str__(self) -> str:
         return str(self.operation)
@@ -54,20 +59,20 @@ class Plan:
 
     def __init__(self, places: Sequence[Place], reads: Sequence[Read]) -> None:
         self.places, self.reads = places, reads
-
-    def operations(self) -> list[Operation]:
-        """The operations, to be done together."""
-        return [one.operation for one in self.reads]
+        #: To be done together.
+        self.operations = tuple(one.operation for one in reads)
 
     def values(self, results: Sequence[Any]) -> list[Any]:
         """The value of each place, or the StatusError that it got, in the order asked."""
         found: list[Any] = [None] * len(self.places)
         for read, result in zip(self.reads, results, strict=True):
-            failure = _failure(result)
+            failure = _failure(result) if result.val is None else None
             elements = [] if failure else _elements(read, result)
+            if read.alone:
+                found[read.places[0]] = failure or elements[0]
+                continue
             for number in read.places:
-                place = self.places[number]
-                found[number] = failure or _value(place, elements, read.start)
+                found[number] = failure or _value(self.places[number], elements, read.start)
         return found
 
     def __str__(self) -> str:
@@ -115,7 +120,11 @@ def _merged(places: Sequence[Place], numbers: list[int]) -> Iterable[Read]:
 def _read(places: Sequence[Place], run: Sequence[int], start: int, end: int) -> Read:
     place = places[run[0]]
     operation = prepare({"path": _path(place, start), "elements": end - start})
-    return Read(operation, place.kind, start, end - start, tuple(run))
+    head = (place.kind.tag_type or 0).to_bytes(2, "little")
+    if isinstance(place.kind, Structure):
+        head += place.kind.handle.to_bytes(2, "little")
+    alone = len(run) == 1 and place.number is None and place.bit is None
+    return Read(operation, place.kind, start, end - start, tuple(run), head, alone)
 
 
 def _path(place: Place, start: int) -> list[dict[str, Any]]:
@@ -127,25 +136,22 @@ def _path(place: Place, start: int) -> list[dict[str, Any]]:
     return [*map(dict, place.path), *({"element": index} for index in indices)]
 
 
-def _failure(result: Any) -> StatusError | None:
-    """Why an operation was refused, if it was."""
-    if result.val is not None:
-        return None
+def _failure(result: Any) -> StatusError:
+    """Why an operation was refused."""
     code, extended = result.sts if isinstance(result.sts, tuple) else (result.sts, ())
     return StatusError(code, extended, f"{result.dsc.strip()}: {status.describe(code, extended)}")
 
 
 def _elements(read: Read, result: Any) -> list[Any]:
     """The values that a read gave; RemoteProtocolError if they are of another type than the catalog says."""
-    kind, values, octets = read.kind, result.val, result.rpy.data
-    code, handle = int.from_bytes(octets[:2], "little"), int.from_bytes(octets[2:4], "little")
-    if code != kind.tag_type or (isinstance(kind, Structure) and handle != kind.handle):
-        raise RemoteProtocolError(f"{read} gave another type than {kind.name}: the program has changed", "type")
-    if isinstance(values, (bytes, bytearray)):
-        values = unpack(kind, bytes(values))
+    values: list[Any] = result.val
+    if not result.rpy.data.startswith(read.head):
+        raise RemoteProtocolError(f"{read} gave another type than {read.kind.name}: the program has changed", "type")
+    if values.__class__ is not list:
+        values = unpack(read.kind, bytes(values))
     if len(values) != read.elements:
         raise RemoteProtocolError(f"{read} gave {len(values)} elements", "data")
-    return list(values)
+    return values
 
 
 def _value(place: Place, elements: list[Any], start: int) -> Any:

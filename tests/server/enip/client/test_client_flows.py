@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cpppo.errors import LocalProtocolError, RemoteProtocolError, StatusError, UsageError
+from cpppo.server.enip.client import flows
 from cpppo.server.enip.client.flows import Knowledge, changing, from_clock, to_clock
 from cpppo.server.enip.client.places import UnknownTag, find
 from cpppo.server.enip.client.planner import plan_reads
@@ -172,7 +173,7 @@ def test_another_program_since(device: Device) -> None:
     other.symbols.by_name.pop("word")
     other.symbols.by_name["word"] = type(other.symbols.get(1))("Word", Attribute("Word", INT, 5))  # type: ignore[misc]
     with pytest.raises(RemoteProtocolError, match="the program has changed"):
-        run(known.read(["Word"]), other)
+        run(known.read(("Word",)), other)
     known.forget()
     assert known.catalog is None
 
@@ -307,7 +308,7 @@ def test_changing() -> None:
     run(known.known(), device)
     for tag, value in flows.items():
         assert changing(next(known.write({tag: value})))
-    assert not changing(next(known.read(["Word"]))) and not changing(next(known.clock()))
+    assert not changing(next(known.read(("Word",)))) and not changing(next(known.clock()))
     assert changing(next(known.set_clock(5)))
 
 
@@ -330,3 +331,37 @@ def test_the_catalog_is_asked_for_once(device: Device) -> None:
     assert run(known.known(), device) is first
     known.forget()
     assert run(known.known(), device).get("Later") is not None
+
+
+# -- plans that are remembered
+
+
+def test_the_same_again_is_planned_once(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again, the plan is there; after refresh, or of a controller that has changed, it is made anew."""
+    planned: list[int] = []
+
+    def counted(places: Any) -> Any:
+        planned.append(len(places))
+        return plan_reads(places)
+
+    monkeypatch.setattr(flows, "plan_reads", counted)
+    known = Knowledge()
+    for _ in range(3):
+        values = run(known.read(("Level", "NOPE", "Word")), device)
+        assert values[0] == 12.5 and isinstance(values[1], UnknownTag) and values[2] == 8
+    assert planned == [2]
+    known.forget()
+    device.add_tag(Attribute("NOPE", INT))
+    assert run(known.read(("Level", "NOPE", "Word")), device) == [12.5, 0, 8]
+    assert planned == [2, 3]
+
+
+def test_what_is_remembered_has_a_bound(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many different things are asked, no more places are remembered than there may be."""
+    monkeypatch.setattr(flows, "_REMEMBERED", 10)
+    known = Knowledge()
+    for number in range(50):
+        assert run(known.read((f"SCADA[{number}]", "Word")), device)[1] == 8
+        assert sum(map(len, known._asked)) <= 10
+    run(known.read(tuple(f"SCADA[{number}]" for number in range(20))), device)
+    assert sum(map(len, known._asked)) <= 10
