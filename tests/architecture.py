@@ -69,6 +69,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.server.enip.web*", "front"),
     ("cpppo.server.enip.client", "front"),
     ("cpppo.server.enip.client.connector", "front"),
+    ("cpppo.server.enip.client.link", "front"),
     ("cpppo.server.enip.client.discovery", "front"),
     ("cpppo.server.enip.client.aio", "front"),
     ("cpppo.server.enip.client.*", "cli"),
