@@ -38,9 +38,11 @@ class connector(Link):
     :param timeout: seconds that connecting and every reply may take; None: no limit.
     :param route_path: route of the requests, [{"port": 1, "link": 0}] if None; [] sends them bare.
     :param send_path: the object that routes them, [{"class": 6}, {"instance": 1}] if None.
+    :param connected: send them over a connection, opened for 4000 octets, or 500 if the peer refuses so many; those
+        with a route or a context of their own, and those of ``unconnected_send``, go unconnected nevertheless.
 
-    Raises OSError if there is no connection to be had, Timeout and RemoteProtocolError if there is no session.
-    Once a connection failed, every use of it raises LocalProtocolError.
+    Raises OSError if there is no connection to be had, Timeout and RemoteProtocolError if there is no session,
+    StatusError if a connection is refused.  Once a connection failed, every use of it raises LocalProtocolError.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class connector(Link):
         *,
         route_path: Route = None,
         send_path: Route = None,
+        connected: bool = False,
     ) -> None:
         self._sent: deque[Pending] = deque()
         self._collected: deque[Result] = deque()
-        super().__init__(Exchange(route_path, send_path), host, PORT if port is None else port, timeout)
+        super().__init__(Exchange(route_path, send_path), host, PORT if port is None else port, timeout, connected)
 
     @property
     def session(self) -> int:
@@ -118,7 +121,7 @@ class connector(Link):
     def unconnected_send(self, request: Any, **kwds: Any) -> Any:
         """Send one request that ``read(..., send=False)`` and the like gave, or one operation; see ``read``."""
         operation = operation_of(request)
-        self._ask([operation], **kwds)
+        self._ask([operation], unconnected=True, **kwds)
         return operation.asked()
 
     def _request(self, operation: Mapping[str, Any], **kwds: Any) -> Any:
@@ -135,10 +138,11 @@ class connector(Link):
         timeout: float | None = None,
         send: bool = True,
         sender_context: bytes = b"",
+        unconnected: bool = False,
     ) -> None:
         if send:
             with self._lock:
-                pending, octets = self.exchange.issue(operations, 0, sender_context, route_path, send_path)
+                pending, octets = self.exchange.issue(operations, 0, sender_context, route_path, send_path, unconnected)
                 self._allow(self._time(timeout))
                 self._send(octets)
                 self._sent.append(pending)

@@ -6,6 +6,8 @@ Rule: moves octets and time; what is sent and what a reply means is decided in e
 
 from __future__ import annotations
 
+import logging
+import os
 import socket
 import struct
 import sys
@@ -14,26 +16,33 @@ from contextlib import suppress
 from time import monotonic
 from typing import NoReturn
 
-from cpppo.errors import RemoteProtocolError, Timeout
+from cpppo.errors import Error, RemoteProtocolError, Timeout
+from cpppo.server.enip.client.connected import CHANCE_OCTETS
 from cpppo.server.enip.client.exchange import Exchange, Pending, Result
 
 __all__ = ["Link"]
+
+log = logging.getLogger("enip.cli")
 
 _RECEIVED = 0x10000
 #: A time-out of nothing at all still takes what is there already.
 _SHORTEST_S = 1e-6
 _CLOSED = "it was closed"
+#: Seconds that closing a connection may take where replies have no limit.
+_LEAVE_S = 5.0
 
 
 class Link:
     """The socket of a conversation, with a session.
 
     :param timeout: seconds that connecting and every reply may take; None: no limit.
+    :param connected: whether requests go over a connection of their own (Forward Open).
 
-    Raises OSError if there is no connection to be had, Timeout and RemoteProtocolError if there is no session.
+    Raises OSError if there is no TCP connection to be had, Timeout and RemoteProtocolError if there is no session,
+    StatusError if the peer refuses a connection.
     """
 
-    def __init__(self, exchange: Exchange, host: str, port: int, timeout: float | None) -> None:
+    def __init__(self, exchange: Exchange, host: str, port: int, timeout: float | None, connected: bool) -> None:
         self.exchange = exchange
         self.host, self.port, self.timeout = host, port, timeout
         self._lock = threading.RLock()
@@ -47,9 +56,9 @@ class Link:
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._allow(timeout)
-            pending, octets = self.exchange.register()
-            self._send(octets)
-            self._wait(pending, timeout)
+            for pending, octets in exchange.begin(os.urandom(CHANCE_OCTETS) if connected else b""):
+                self._send(octets)
+                self._wait(pending, timeout)
         except BaseException:
             self._socket.close()
             raise
@@ -58,7 +67,28 @@ class Link:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def close(self) -> None:
-        """End the session and the connection; whoever waits for a reply gets RemoteProtocolError."""
+        """End the session and the connection; whoever waits for a reply gets RemoteProtocolError.
+
+        A connection of its own is closed first, unless another thread is waiting for a reply on it.
+        """
+        if self.exchange.connection is not None and self._lock.acquire(blocking=False):
+            try:
+                self._take_leave(_LEAVE_S if self.timeout is None else self.timeout)
+            except (OSError, Error) as exc:  # it ends by the end of the session, too
+                log.info("%s: the connection was not closed first: %s", self, exc)
+            finally:
+                self._lock.release()
+        self.abort()
+
+    def _take_leave(self, allowed: float) -> None:
+        for pending, octets in self.exchange.finish():
+            self._allow(allowed)
+            self._send(octets)
+            if pending is not None:
+                self._wait(pending, allowed)
+
+    def abort(self) -> None:
+        """As ``close``, without a word to the peer."""
         self._closed = True
         with suppress(OSError):  # it may be closed already
             self._socket.shutdown(socket.SHUT_RDWR)  # which wakes a thread that waits, and holds the lock

@@ -20,7 +20,7 @@ from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, TagI
 from cpppo.server.enip.client.connector import connector
 from cpppo.server.enip.client.exchange import Route
 from cpppo.server.enip.client.flows import Knowledge, OutcomeUnknown, changing, first_refused, from_clock, to_clock
-from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, pauses
+from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, idle, pauses, silenced
 from cpppo.server.enip.client.planner import Plan
 from cpppo.server.enip.wire.header import PORT
 from cpppo.server.enip.wire.structures import Structure
@@ -31,9 +31,6 @@ log = logging.getLogger("enip.cli")
 
 T = TypeVar("T")
 
-#: Requests in flight at once, and octets of a Multiple Service Packet.
-_DEPTH, _PACKET = 20, 500
-
 
 class Logix:
     """A Logix controller, by the names of its tags.  Many threads may share one.
@@ -43,6 +40,8 @@ class Logix:
     :param path: route to the controller, eg. ``[{"port": 1, "link": 0}]``, which is the usual one; ``[]``: none.
     :param timeout: seconds that a call may take to connect, and each of its replies to come.
     :param on_state: is called with "connected", "lost" or "closed", and the reason or None.
+    :param connected: send requests over a connection (Forward Open), one at a time, of up to 4000 octets if the
+        controller grants them; a refusal is a StatusError.
 
     Nothing is sent before the first call.  Values: bool, int, float, str, lists of these, and dicts (whose keys are
     attributes, too) of structures.  An array by its name alone is all of it, lists in lists for several dimensions.
@@ -56,10 +55,14 @@ class Logix:
         timeout: float = 5.0,
         *,
         on_state: Callable[[str, Exception | None], object] | None = None,
+        connected: bool = False,
     ) -> None:
         self.host, self.port, self.timeout = host, port, timeout
         self._path = path
         self._on_state = on_state
+        self._by_connection = connected
+        #: When the connection was last used, in seconds.
+        self._used = 0.0
         self._lock = threading.RLock()
         self._connection: connector | None = None
         self._closed = False
@@ -153,6 +156,7 @@ class Logix:
     def _call(self, flow: Callable[[], Flow[T]]) -> T:
         """Run a flow; from its beginning again after a lost connection, unless it may have changed something."""
         deadline = monotonic() + self.timeout
+        before = self._connection
         while True:
             connection = self._connect(deadline)
             sent: list[bool] = []
@@ -164,7 +168,9 @@ class Logix:
                 self._lost(connection, exc)
                 if sent:
                     raise OutcomeUnknown(f"{connection} was lost before it answered a write: {exc}") from exc
-                if monotonic() >= deadline:
+                if connection is before and silenced(connection.exchange, exc):
+                    deadline = monotonic() + self.timeout
+                elif monotonic() >= deadline:
                     raise
 
     def _run(self, flow: Flow[T], connection: connector, sent: list[bool]) -> T:
@@ -174,7 +180,9 @@ class Logix:
             while True:
                 if changing(operations):
                     sent.append(True)
-                results = list(connection.pipeline(operations, multiple=_PACKET, depth=_DEPTH, timeout=self.timeout))
+                packet, depth = connection.exchange.packet, connection.exchange.depth
+                results = list(connection.pipeline(operations, multiple=packet, depth=depth, timeout=self.timeout))
+                self._used = monotonic()
                 sent.clear()
                 operations = flow.send(results)
         except StopIteration as done:
@@ -188,13 +196,14 @@ class Logix:
                 if self._closed:
                     raise LocalProtocolError(f"{self.host}:{self.port} was closed here; make a new Logix", "connection")
                 there = self._connection
-                if there is not None and there.exchange.failure is None:
-                    return there
-                if there is not None:  # found lost by somebody else
-                    self._lost(there, there.exchange.failure)
+                if there is not None:
+                    reason = there.exchange.failure or idle(there.exchange, monotonic() - self._used)
+                    if reason is None:
+                        return there
+                    self._lost(there, reason)
                 try:
                     left = max(deadline - monotonic(), 0.001)
-                    made = connector(self.host, self.port, left, route_path=self._path)
+                    made = connector(self.host, self.port, left, route_path=self._path, connected=self._by_connection)
                 except (OSError, RemoteProtocolError) as exc:
                     if monotonic() + pause >= deadline:
                         raise
@@ -202,7 +211,7 @@ class Logix:
                     sleep(pause)
                     continue
                 made.timeout = self.timeout
-                self._connection = made
+                self._connection, self._used = made, monotonic()
                 self._tell(CONNECTED, None)
                 return made
         raise Timeout("no connection")  # not reached: the pauses never end
@@ -212,7 +221,7 @@ class Logix:
             mine = self._connection is connection
             if mine:
                 self._connection = None
-        connection.close()
+        connection.abort()
         if mine:
             self._tell(LOST, exc)
 
