@@ -20,7 +20,7 @@ from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, TagI
 from cpppo.server.enip.client.connected import CHANCE_OCTETS
 from cpppo.server.enip.client.exchange import Exchange, Pending, Result, Route
 from cpppo.server.enip.client.flows import Knowledge, OutcomeUnknown, changing, first_refused, from_clock, to_clock
-from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, idle, pauses, silenced
+from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, doubtful, idle, pauses
 from cpppo.server.enip.client.operations import Operation
 from cpppo.server.enip.client.planner import Plan
 from cpppo.server.enip.client.transfers import Transfers
@@ -136,10 +136,10 @@ class Connection(asyncio.Protocol):
     ) -> list[Result]:
         """The results of operations in the order asked; see ``connector.pipeline``.
 
-        With a ``depth`` of 1 there is one request in flight on a connection, however many tasks use it.
+        With a ``depth`` of 1 or less there is one request in flight on a connection, however many tasks use it.
         """
         run = Transfers(self.exchange, operations, multiple=multiple)
-        if depth == 1 and self.exchange.connection is not None:
+        if depth <= 1 and self.exchange.connection is not None:
             return await self._one_by_one(run, timeout)
         flying: deque[Pending] = deque()
         found: list[Result] = []
@@ -254,9 +254,11 @@ class Logix:
         self._closed = True
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.leave(self.timeout)
-            connection.close()
-            self._tell(CLOSED, None)
+            try:
+                await connection.leave(self.timeout)
+            finally:
+                connection.close()
+                self._tell(CLOSED, None)
 
     async def read(self, *tags: str, raises: bool = True) -> Any:
         """The value of a tag, or a list of those of several."""
@@ -322,7 +324,7 @@ class Logix:
                 self._lost(connection, exc)
                 if sent:
                     raise OutcomeUnknown(f"{connection} was lost before it answered a write: {exc}") from exc
-                if connection is before and silenced(connection.exchange, exc):
+                if connection is before and doubtful(connection.exchange):
                     deadline = loop.time() + self.timeout
                 elif loop.time() >= deadline:
                     raise

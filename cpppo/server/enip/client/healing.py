@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from cpppo.errors import Timeout
 from cpppo.server.enip.client.exchange import Exchange
 
-__all__ = ["CLOSED", "CONNECTED", "LOST", "idle", "pauses", "silenced"]
+__all__ = ["CLOSED", "CONNECTED", "LOST", "doubtful", "idle", "pauses"]
 
 #: The states that a state callback is told.
 CONNECTED, LOST, CLOSED = "connected", "lost", "closed"
@@ -40,6 +40,8 @@ def idle(exchange: Exchange, seconds: float) -> Timeout | None:
     )
 
 
-def silenced(exchange: Exchange, exc: Exception) -> bool:
-    """Whether a request may be unanswered since the controller had closed the connection, of which it says nothing."""
-    return exchange.connection is not None and isinstance(exc, Timeout)
+def doubtful(exchange: Exchange) -> bool:
+    """Whether a connection that was there before a call may have been closed by the controller, which says nothing of
+    that: a call that found it lost gets its time once more.
+    """
+    return exchange.connection is not None

@@ -20,7 +20,7 @@ from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, TagI
 from cpppo.server.enip.client.connector import connector
 from cpppo.server.enip.client.exchange import Route
 from cpppo.server.enip.client.flows import Knowledge, OutcomeUnknown, changing, first_refused, from_clock, to_clock
-from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, idle, pauses, silenced
+from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, doubtful, idle, pauses
 from cpppo.server.enip.client.planner import Plan
 from cpppo.server.enip.wire.header import PORT
 from cpppo.server.enip.wire.structures import Structure
@@ -168,7 +168,7 @@ class Logix:
                 self._lost(connection, exc)
                 if sent:
                     raise OutcomeUnknown(f"{connection} was lost before it answered a write: {exc}") from exc
-                if connection is before and silenced(connection.exchange, exc):
+                if connection is before and doubtful(connection.exchange):
                     deadline = monotonic() + self.timeout
                 elif monotonic() >= deadline:
                     raise

@@ -293,8 +293,9 @@ def test_packets_fill_the_connection(size: int) -> None:
 def test_packets_are_bounded_by_their_replies(size: int) -> None:
     """Of tags whose type is known, no more is asked for in a packet than the reply has room for."""
     sizes = Sizes(size)
-    reads = [{"path": "X", "elements": count} for count in (20, 30, 1, 40)] * 100
-    expected = [list(range(one["elements"])) for one in reads]  # type: ignore[call-overload]
+    counts = [20, 30, 1, 40] * 100
+    reads = [{"path": "X", "elements": count} for count in counts]
+    expected = [list(range(count)) for count in counts]
     for _ in range(2):
         assert sizes.run(reads, sizes.exchange.packet) == expected
         before, sizes.received[:] = sizes.received[:], []

@@ -6,6 +6,7 @@ import asyncio
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,27 @@ def test_closing_wakes_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
         connection.close()
         thread.join(LONG_S)
     assert raised == ["it was closed before answering Read Tag X"]
+
+
+def test_closing_that_is_cancelled() -> None:
+    """... for asyncio ends the connection nevertheless."""
+    target = Target()
+    script = target.managed
+    target.managed = lambda request: b"" if target.opened else script(request)  # type: ignore[method-assign]
+
+    async def use(address: tuple[str, int]) -> None:
+        tags = aio.Logix(*address, connected=True)
+        connection = await tags._connect(asyncio.get_running_loop().time() + LONG_S)
+        closing = asyncio.ensure_future(tags.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert connection.exchange.failure is not None and not tags.connected
+
+    with Peer(target) as peer:
+        host, port = peer.address
+        asyncio.run(use((host, port)))
 
 
 def test_refused_twice(opened: Open) -> None:
@@ -300,6 +322,16 @@ def test_a_connection_that_the_controller_closed(plc: Simulator, opened: Open) -
     assert tags.read("Word") == 8
     tags.end()
     assert connections(plc) == 0
+
+
+def test_many_share_a_connection_that_was_closed(plc: Simulator, opened: Open) -> None:
+    """Those that waited for their turn meanwhile, too, get their values from the new one."""
+    tags = opened(*plc.address, timeout=SHORT_S)
+    tags.tags()
+    forget(plc)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda number: tags.read("Word"), range(4))) == [8] * 4
+    assert connections(plc) == 1
 
 
 def test_a_connection_that_the_controller_refuses(plc: Simulator, opened: Open) -> None:
