@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError, Timeout
 from cpppo.server.enip.client.cache import Cache
 from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, TagInfo
+from cpppo.server.enip.client.connected import CHANCE_OCTETS
 from cpppo.server.enip.client.exchange import Exchange, Pending, Result, Route
 from cpppo.server.enip.client.flows import Knowledge, OutcomeUnknown, changing, first_refused, from_clock, to_clock
-from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, pauses
+from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, doubtful, idle, pauses
 from cpppo.server.enip.client.operations import Operation
 from cpppo.server.enip.client.planner import Plan
 from cpppo.server.enip.client.transfers import Transfers
@@ -33,9 +34,6 @@ log = logging.getLogger("enip.cli")
 
 T = TypeVar("T")
 
-#: Requests in flight at once, and octets of a Multiple Service Packet.
-_DEPTH, _PACKET = 20, 500
-
 
 class Connection(asyncio.Protocol):
     """A session with a controller, for tasks of one event loop; made by `connect`."""
@@ -45,6 +43,8 @@ class Connection(asyncio.Protocol):
         self.name = name
         self._transport: asyncio.Transport | None = None
         self._waiting: dict[Pending, asyncio.Future[None]] = {}
+        #: Whose turn it is to send, where there is to be one request in flight.
+        self._turn = asyncio.Lock()
 
     def __str__(self) -> str:
         return self.name
@@ -85,12 +85,25 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def close(self) -> None:
-        """End the session and the connection; whoever waits for a reply gets RemoteProtocolError."""
+        """End the session and the connection; whoever waits for a reply gets RemoteProtocolError.
+
+        To be polite, ``await leave()`` first.
+        """
         if self.exchange.failure is None:
             self.exchange.end("it was closed")
         self._wake()
         if self._transport is not None:
             self._transport.close()
+
+    async def leave(self, timeout: float | None) -> None:
+        """Close the connection that requests go over, if there is one, as far as the peer takes part in that."""
+        try:
+            for pending, octets in self.exchange.finish():
+                self.send(octets)
+                if pending is not None:
+                    await self.wait(pending, timeout)
+        except (OSError, Error) as exc:  # it ends by the end of the session, too
+            log.info("%s: the connection was not closed first: %s", self, exc)
 
     def send(self, octets: bytes) -> None:
         """Send a whole frame."""
@@ -122,8 +135,13 @@ class Connection(asyncio.Protocol):
         multiple: int = 0,
         timeout: float | None = None,
     ) -> list[Result]:
-        """The results of operations in the order asked; see ``connector.pipeline``."""
+        """The results of operations in the order asked; see ``connector.pipeline``.
+
+        With a ``depth`` of 1 or less there is one request in flight on a connection, however many tasks use it.
+        """
         run = Transfers(self.exchange, operations, multiple=multiple)
+        if depth <= 1 and self.exchange.connection is not None:
+            return await self._one_by_one(run, timeout)
         flying: deque[Pending] = deque()
         found: list[Result] = []
         try:
@@ -145,9 +163,33 @@ class Connection(asyncio.Protocol):
             raise run.error
         return found
 
+    async def _one_by_one(self, run: Transfers, timeout: float | None) -> list[Result]:
+        found: list[Result] = []
+        while run.ready():
+            async with self._turn:
+                issued = run.issue()
+                if issued is None:
+                    continue
+                try:
+                    self.send(issued[1])
+                    await self.wait(issued[0], timeout)
+                finally:
+                    if issued[0].results is None:
+                        self.exchange.abandon(issued[0])
+            found += run.take(issued[0])
+        if run.error is not None:
+            raise run.error
+        return found
 
-async def connect(host: str, port: int = PORT, timeout: float | None = None, route_path: Route = None) -> Connection:
-    """A session with a controller; OSError if there is no connection, Timeout or RemoteProtocolError if no session."""
+
+async def connect(
+    host: str, port: int = PORT, timeout: float | None = None, route_path: Route = None, connected: bool = False
+) -> Connection:
+    """A session with a controller; ``connected``: with a connection, as of ``client.connector``.
+
+    OSError if there is no TCP connection, Timeout or RemoteProtocolError if no session, StatusError if a connection is
+    refused.
+    """
     name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     loop = asyncio.get_running_loop()
     exchange = Exchange(route_path)
@@ -158,9 +200,9 @@ async def connect(host: str, port: int = PORT, timeout: float | None = None, rou
     except (TimeoutError, asyncio.TimeoutError):
         raise Timeout(f"no connection to {name} within {timeout} s") from None
     try:
-        pending, octets = exchange.register()
-        made.send(octets)
-        await made.wait(pending, timeout)
+        for pending, octets in exchange.begin(os.urandom(CHANCE_OCTETS) if connected else b""):
+            made.send(octets)
+            await made.wait(pending, timeout)
     except BaseException:
         made.abort()
         raise
@@ -182,10 +224,14 @@ class Logix:
         *,
         cache: str | os.PathLike[str] | None = None,
         on_state: Callable[[str, Exception | None], object] | None = None,
+        connected: bool = False,
     ) -> None:
         self.host, self.port, self.timeout = host, port, timeout
         self._path = path
         self._on_state = on_state
+        self._by_connection = connected
+        #: When the connection was last used, in the loop's seconds.
+        self._used = 0.0
         self._lock = asyncio.Lock()
         self._connection: Connection | None = None
         self._closed = False
@@ -211,8 +257,11 @@ class Logix:
         self._closed = True
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
-            self._tell(CLOSED, None)
+            try:
+                await connection.leave(self.timeout)
+            finally:
+                connection.close()
+                self._tell(CLOSED, None)
 
     async def read(self, *tags: str, raises: bool = True) -> Any:
         """The value of a tag, or a list of those of several."""
@@ -266,6 +315,7 @@ class Logix:
         """Run a flow; from its beginning again after a lost connection, unless it may have changed something."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.timeout
+        before = self._connection
         while True:
             connection = await self._connect(deadline)
             sent: list[bool] = []
@@ -280,7 +330,9 @@ class Logix:
                 self._lost(connection, exc)
                 if sent:
                     raise OutcomeUnknown(f"{connection} was lost before it answered a write: {exc}") from exc
-                if loop.time() >= deadline:
+                if connection is before and doubtful(connection.exchange):
+                    deadline = loop.time() + self.timeout
+                elif loop.time() >= deadline:
                     raise
 
     async def _run(self, flow: Flow[T], connection: Connection, sent: list[bool]) -> T:
@@ -290,7 +342,9 @@ class Logix:
             while True:
                 if changing(operations):
                     sent.append(True)
-                results = await connection.perform(operations, _DEPTH, _PACKET, self.timeout)
+                exchange = connection.exchange
+                results = await connection.perform(operations, exchange.depth, exchange.packet, self.timeout)
+                self._used = asyncio.get_running_loop().time()
                 sent.clear()
                 operations = flow.send(results)
         except StopIteration as done:
@@ -305,20 +359,21 @@ class Logix:
                 if self._closed:
                     raise LocalProtocolError(f"{self.host}:{self.port} was closed here; make a new Logix", "connection")
                 there = self._connection
-                if there is not None and there.exchange.failure is None:
-                    return there
-                if there is not None:  # found lost by somebody else
-                    self._lost(there, there.exchange.failure)
+                if there is not None:
+                    reason = there.exchange.failure or idle(there.exchange, loop.time() - self._used)
+                    if reason is None:
+                        return there
+                    self._lost(there, reason)
                 try:
                     left = max(deadline - loop.time(), 0.001)
-                    made = await connect(self.host, self.port, left, self._path)
+                    made = await connect(self.host, self.port, left, self._path, self._by_connection)
                 except (OSError, RemoteProtocolError) as exc:
                     if loop.time() + pause >= deadline:
                         raise
                     log.info("%s:%d: %s; trying again in %g s", self.host, self.port, exc, pause)
                     await asyncio.sleep(pause)
                     continue
-                self._connection = made
+                self._connection, self._used = made, loop.time()
                 self._tell(CONNECTED, None)
                 return made
         raise Timeout("no connection")  # not reached: the pauses never end

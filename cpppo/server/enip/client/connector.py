@@ -1,26 +1,22 @@
-"""The client over a socket, for threads: connector, and its operations one by one or pipelined.
+"""The client for threads: connector, and its operations one by one or pipelined.
 
-Owns: the socket, its time-outs, and the lock that lets several threads take turns.
-Rule: moves octets and time; what is sent and what a reply means is decided in exchange, operations and transfers.
+Owns: what callers use, and how many requests are in flight.
+Rule: what is sent and what a reply means is decided in exchange, operations and transfers; link.py has the socket.
 """
 
 from __future__ import annotations
 
 import logging
-import socket
-import struct
-import sys
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from time import monotonic
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
-from cpppo.errors import Error, RemoteProtocolError, Timeout
+from cpppo.errors import Error, Timeout
 from cpppo.server.enip.client import report
 from cpppo.server.enip.client.exchange import Exchange, Pending, Result, Route
+from cpppo.server.enip.client.link import Link
 from cpppo.server.enip.client.operations import Operation, prepare
 from cpppo.server.enip.client.requests import operation_of, packet
 from cpppo.server.enip.client.transfers import Transfers
@@ -33,13 +29,8 @@ log = logging.getLogger("enip.cli")
 #: Requests in flight at most; more would fill the buffers of the network with neither side reading.
 MAXIMUM_DEPTH = 256
 
-_RECEIVED = 0x10000
-#: A time-out of nothing at all still takes what is there already.
-_SHORTEST_S = 1e-6
-_CLOSED = "it was closed"
 
-
-class connector:
+class connector(Link):
     """A session with a controller.  ``with connection:`` keeps it for one thread; it stays open after that.
 
     :param host: name or IP address, IPv6 too.
@@ -47,9 +38,11 @@ class connector:
     :param timeout: seconds that connecting and every reply may take; None: no limit.
     :param route_path: route of the requests, [{"port": 1, "link": 0}] if None; [] sends them bare.
     :param send_path: the object that routes them, [{"class": 6}, {"instance": 1}] if None.
+    :param connected: send them over a connection, opened for 4000 octets, or 500 if the peer refuses so many; those
+        with a route or a context of their own, and those of ``unconnected_send``, go unconnected nevertheless.
 
-    Raises OSError if there is no connection to be had, Timeout and RemoteProtocolError if there is no session.
-    Once a connection failed, every use of it raises LocalProtocolError.
+    Raises OSError if there is no connection to be had, Timeout and RemoteProtocolError if there is no session,
+    StatusError if a connection is refused.  Once a connection failed, every use of it raises LocalProtocolError.
     """
 
     def __init__(
@@ -60,32 +53,11 @@ class connector:
         *,
         route_path: Route = None,
         send_path: Route = None,
+        connected: bool = False,
     ) -> None:
-        self.exchange = Exchange(route_path, send_path)
-        self.timeout = timeout
-        self.host, self.port = host, PORT if port is None else port
-        self._lock = threading.RLock()
         self._sent: deque[Pending] = deque()
         self._collected: deque[Result] = deque()
-        self._limit: float | None = -1.0
-        self._closed = False
-        started = monotonic()
-        try:
-            self._socket = socket.create_connection((self.host, self.port), timeout)
-        except TimeoutError as exc:
-            raise Timeout(f"no connection to {self} within {monotonic() - started:.3f} s") from exc
-        try:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._allow(timeout)
-            pending, octets = self.exchange.register()
-            self._send(octets)
-            self._wait(pending, timeout)
-        except BaseException:
-            self._socket.close()
-            raise
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        super().__init__(Exchange(route_path, send_path), host, PORT if port is None else port, timeout, connected)
 
     @property
     def session(self) -> int:
@@ -100,20 +72,6 @@ class connector:
         self, kind: type[BaseException] | None, exc: BaseException | None, where: TracebackType | None
     ) -> None:
         self._lock.release()
-
-    def close(self) -> None:
-        """End the session and the connection; whoever waits for a reply gets RemoteProtocolError."""
-        self._closed = True
-        with suppress(OSError):  # it may be closed already
-            self._socket.shutdown(socket.SHUT_RDWR)  # which wakes a thread that waits, and holds the lock
-        with self._lock:
-            if self.exchange.failure is None:
-                self.exchange.end(_CLOSED)
-            self._socket.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_socket"):
-            self._socket.close()
 
     # -- one request at a time, built or sent; await_response gives its result
 
@@ -163,7 +121,7 @@ class connector:
     def unconnected_send(self, request: Any, **kwds: Any) -> Any:
         """Send one request that ``read(..., send=False)`` and the like gave, or one operation; see ``read``."""
         operation = operation_of(request)
-        self._ask([operation], **kwds)
+        self._ask([operation], unconnected=True, **kwds)
         return operation.asked()
 
     def _request(self, operation: Mapping[str, Any], **kwds: Any) -> Any:
@@ -180,10 +138,11 @@ class connector:
         timeout: float | None = None,
         send: bool = True,
         sender_context: bytes = b"",
+        unconnected: bool = False,
     ) -> None:
         if send:
             with self._lock:
-                pending, octets = self.exchange.issue(operations, 0, sender_context, route_path, send_path)
+                pending, octets = self.exchange.issue(operations, 0, sender_context, route_path, send_path, unconnected)
                 self._allow(self._time(timeout))
                 self._send(octets)
                 self._sent.append(pending)
@@ -346,86 +305,12 @@ class connector:
         values = list(self.results(operations, depth, multiple, fragment, printing, timeout))
         return sum(value is None for value in values), values
 
-    # -- octets and time
-
     def _time(self, timeout: float | None) -> float | None:
         return self.timeout if timeout is None else timeout
-
-    def _allow(self, timeout: float | None) -> None:
-        """How long the socket may wait."""
-        if timeout != self._limit:
-            self._limit = timeout
-            _set_timeout(self._socket, timeout)
-
-    def _send(self, octets: bytes) -> None:
-        try:
-            self._socket.sendall(octets)
-        except (TimeoutError, BlockingIOError) as exc:  # part of a frame may be on its way: no other can follow
-            self._socket.close()
-            raise Timeout(str(self.exchange.end(f"{self} took no request for {self._limit:.3f} s"))) from exc
-        except OSError as exc:
-            self._lost(exc)
-        except BaseException:
-            self._socket.close()
-            self.exchange.end("sending was interrupted")
-            raise
-
-    def _lost(self, exc: OSError) -> NoReturn:
-        self._socket.close()
-        raise self.exchange.end(f"the connection to {self} broke ({exc.strerror or exc})") from exc
-
-    def _wait(self, pending: Pending, timeout: float | None) -> list[Result]:
-        """The results of a request, once its reply has come."""
-        started = monotonic()
-        left = timeout
-        while pending.results is None:
-            if self.exchange.failure is not None:  # found by whoever received last, or by what he received
-                self._socket.close()
-                raise self.exchange.failure
-            try:
-                self._allow(left if left is None else max(left, _SHORTEST_S))
-                octets = self._socket.recv(_RECEIVED)
-            except (TimeoutError, BlockingIOError):
-                break
-            except OSError as exc:
-                self._lost(exc)
-            self._take(octets, pending)
-            if timeout is not None:
-                left = timeout - (monotonic() - started)
-                if left <= 0:
-                    break
-        if pending.results is None:
-            self.exchange.abandon(pending)
-            raise Timeout(f"{self} did not answer {pending} within {monotonic() - started:.3f} s")
-        return pending.results
-
-    def _take(self, octets: bytes, pending: Pending) -> None:
-        """Octets received, none at the end; what is wrong with them is raised unless they answer the request too."""
-        if not octets:
-            self._socket.close()
-            raise self.exchange.end(_CLOSED if self._closed else f"{self} closed the connection")
-        try:
-            self.exchange.feed(octets)
-        except RemoteProtocolError:
-            self._socket.close()
-            if pending.results is None:
-                raise
 
 
 #: The same, by its other name.
 controller = connector
-
-
-def _set_timeout(sock: socket.socket, timeout: float | None) -> None:
-    """Let sending and receiving take so long; by the system where it can, which saves a poll each."""
-    if hasattr(socket, "SO_RCVTIMEO") and sys.platform != "win32":
-        sock.settimeout(None)
-        microseconds = 0 if timeout is None else max(1, round(timeout * 1e6))  # 0: no limit
-        value = struct.pack("@ll", *divmod(microseconds, 1_000_000))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
-    else:
-        sock.settimeout(timeout)
 
 
 def await_response(connection: connector, timeout: float | None = None) -> tuple[Result | None, float]:

@@ -1,152 +1,77 @@
 """The client's side of a conversation: requests to frames, octets of replies to results.
 
-Owns: registering, the frames around requests, contexts, and which reply answers which request.
-Rule: sans-I/O; never waits, and knows no clock, socket or thread.  A reply is matched by its context alone, and
-decoded with the request that caused it.  Must not know how octets travel, nor what results are used for.
+Owns: registering, opening a connection, contexts and sequence counts, and which reply answers which request.
+Rule: sans-I/O; never waits, and knows no clock, socket, thread or chance.  A reply is matched by its context alone, or
+by the connection's id and the sequence count.  Must not know how octets travel, nor what results are used for.
 """
 
 from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from cpppo.errors import LocalProtocolError, RemoteProtocolError
-from cpppo.grammar import Malformed, Message
+from cpppo.grammar import Malformed
+from cpppo.server.enip.client.connected import Connection, closing, openings
+from cpppo.server.enip.client.envelopes import CONTEXT_OCTETS, Connected, Envelope, Unconnected
 from cpppo.server.enip.client.learned import Learned
-from cpppo.server.enip.client.operations import Operation, Status, as_path, parsed, refusal
+from cpppo.server.enip.client.operations import Operation, as_path, parsed
+from cpppo.server.enip.client.pending import (
+    PAYLOADS,
+    SEQUENCE_AT,
+    SEQUENCED,
+    Pending,
+    Result,
+    match_of,
+    results_of,
+    wrong,
+)
 from cpppo.server.enip.wire.header import (
     HEADER_OCTETS,
     MAXIMUM_LENGTH,
     NOP,
     REGISTER_SESSION,
     SEND_RR_DATA,
+    SEND_UNIT_DATA,
+    UNREGISTER_SESSION,
     Register,
     ReplyFrame,
     RequestFrame,
 )
-from cpppo.server.enip.wire.items import DATA_UNCONNECTED, NULL, ReplyItems, RequestItem, RequestItems
 from cpppo.server.enip.wire.path import Path
-from cpppo.server.enip.wire.services import REPLY, Reply, Request
-from cpppo.server.enip.wire.services.attributes import GET_ATTRIBUTES_ALL
-from cpppo.server.enip.wire.services.multiple import MULTIPLE, MemberRequest, Multiple, MultipleReply
-from cpppo.server.enip.wire.services.tag import Void
-from cpppo.server.enip.wire.services.unconnected import CONNECTION_MANAGER, UNCONNECTED_SEND, UnconnectedSend
-from cpppo.server.enip.wire.status import describe_encapsulation
+from cpppo.server.enip.wire.services.unconnected import CONNECTION_MANAGER
 
 __all__ = ["CONTEXT_OCTETS", "MAXIMUM_ABANDONED", "ROOM", "Exchange", "Pending", "Result", "Route"]
 
 log = logging.getLogger("enip.cli")
 
-#: Octets of a context, and where it stands in a frame.
-CONTEXT_OCTETS, _CONTEXT_AT = 8, 12
 #: Requests given up that may stay unanswered before the peer counts as deaf.
 MAXIMUM_ABANDONED = 1000
 #: Octets of a tag's data that an unconnected request or reply carries.
 ROOM = 500
+#: Requests in flight at once, and octets of a Multiple Service Packet with its frame, that are unconnected.
+_DEPTH, _PACKET = 20, 500
+#: Octets of a connected reply that are no data of a tag, at most: sequence count, reply, type with handle; and of a
+#: request to write, those that another service or element for it may have more.
+_NO_DATA, _SPARE = 2 + 4 + 4, 4 + 6
 
 _VERSION = 1
 _LONGEST = HEADER_OCTETS + MAXIMUM_LENGTH
-_PRIORITY, _TICKS = 5, 157
-_ROUTER = Path.of([{"class": 2}, {"instance": 1}])
-_PAYLOADS: Mapping[int, type[Message]] = {REGISTER_SESSION: Register, SEND_RR_DATA: ReplyItems}
-_REFUSED = UNCONNECTED_SEND.code | REPLY
-#: A request without data, to measure what is around it.
-_LEAST = MemberRequest(GET_ATTRIBUTES_ALL.code, _ROUTER, Void())
-#: Octets in front of the members of a packet and their offsets: of the request, with its padding; of the reply's frame.
-_PACKET, _REPLY_AROUND = len(_LEAST.produce()) + 2 + 1, HEADER_OCTETS + 16 + 4 + 2
+#: Octets of a sequence count.
+_SEQUENCE_OCTETS = 2
 
 #: A path to send to or along: terms, text or a Path; None is the usual one.
 Route = Path | str | Iterable[Mapping[str, Any]] | None
 
 
-class Result(NamedTuple):
-    """What came of one operation.
-
-    ``idx``: number of the request; ``dsc``: a description; ``req``, ``rpy``: the CIP records; ``sts``: 0, a general
-    status or (status, extended words); ``val``: a list, or True for writes, or None if it was refused.
-    """
-
-    idx: int
-    dsc: str
-    req: Any
-    rpy: Any
-    sts: Status
-    val: Any
-
-
-class Pending:
-    """A request that was sent: ``results`` is None until its reply has come."""
-
-    __slots__ = ("command", "context", "index", "operations", "results", "wrapped")
-
-    def __init__(
-        self, command: int, context: bytes, operations: Sequence[Operation], index: int, wrapped: bool
-    ) -> None:
-        self.command, self.context, self.operations, self.index = command, context, operations, index
-        self.wrapped = wrapped
-        self.results: list[Result] | None = None
-
-    def __str__(self) -> str:
-        return _named(self.operations) if self.operations else "Register Session"
-
-
-class _Envelope:
-    """A frame of SendRRData, complete but for session, context and request; made once and filled again and again."""
-
-    __slots__ = ("frame", "holder", "wrapped")
-
-    def __init__(self, route: Path, target: Path) -> None:
-        self.wrapped = bool(route.segment)
-        item = RequestItem(DATA_UNCONNECTED, None)
-        self.holder: Any = item
-        if self.wrapped:
-            self.holder = UnconnectedSend(priority=_PRIORITY, ticks=_TICKS, route=route)
-            item.data = Request(UNCONNECTED_SEND.code, target, self.holder)
-        items = RequestItems(interface=0, timeout=0, item=[RequestItem(NULL, None), item])
-        self.frame = RequestFrame(
-            command=SEND_RR_DATA, session=0, status=0, context=bytes(CONTEXT_OCTETS), options=0, CIP=items
-        )
-
-    def around(self, request: Any, operations: Sequence[Operation], session: int) -> tuple[bytes, bytes]:
-        """The octets of the frame around a request of operations: those before its context, and those after it."""
-        self.frame.session = session
-        try:
-            octets = self._produce(request)
-            size = len(octets) - HEADER_OCTETS
-        except LocalProtocolError:  # maybe since it is beyond the lengths that are written within the frame
-            sizes = [len(one.request.produce()) for one in operations]
-            inner = sizes[0] - len(_LEAST.produce()) if len(sizes) == 1 else 2 + sum(sizes) + 2 * len(sizes)
-            size = len(self._produce(_LEAST)) - HEADER_OCTETS + inner
-            if size <= MAXIMUM_LENGTH:
-                raise
-        if size > MAXIMUM_LENGTH:
-            raise LocalProtocolError(
-                f"{_named(operations)}: the request has {size} octets, a frame takes at most {MAXIMUM_LENGTH}; "
-                "do it in parts"
-            )
-        return octets[:_CONTEXT_AT], octets[_CONTEXT_AT + CONTEXT_OCTETS :]
-
-    def _produce(self, request: Any) -> bytes:
-        if self.wrapped:
-            self.holder.request = request
-        else:
-            self.holder.data = request
-        return self.frame.produce()
-
-    def parts(self, operation: Operation, session: int) -> tuple[bytes, bytes]:
-        """As ``around``, of one operation, which keeps them: many are sent again and again."""
-        framed = operation.framed
-        if not framed or framed[0] is not self or framed[1] != session:
-            operation.framed = framed = (self, session, *self.around(operation.request, (operation,), session))
-        return framed[2], framed[3]
-
-
 class Exchange:
-    """One conversation.  ``session``: its handle, 0 until registered; ``failure``: why it is over, or None.
+    """One conversation.  ``session``: its handle, 0 until registered; ``failure``: why it is over, or None;
+    ``connection``: the one that requests go over, None if they are unconnected.
 
-    ``learned``: what it found out about the peer; ``room``: octets of a tag's data that one request or reply carries.
+    ``learned``: what it found out about the peer.  What one peer of its kind is sure to take: ``room``: octets of a
+    tag's data in a reply; ``packet``: octets of a frame with a Multiple Service Packet; ``depth``: requests in flight.
 
     :param route_path: where requests go by default, [{"port": 1, "link": 0}] if None; empty: no Unconnected Send.
     :param send_path: the object that takes Unconnected Send, [{"class": 6}, {"instance": 1}] if None.
@@ -156,27 +81,62 @@ class Exchange:
         self.session = 0
         self.failure: RemoteProtocolError | None = None
         self.learned = Learned()
-        self.room = ROOM
+        self.room, self.packet, self.depth = ROOM, _PACKET, _DEPTH
+        self.connection: Connection | None = None
         self._route = _path(route_path, [{"port": 1, "link": 0}])
         self._target = _path(send_path, [{"class": CONNECTION_MANAGER}, {"instance": 1}])
-        self._envelopes: dict[tuple[Path, Path], _Envelope] = {}
+        self._envelopes: dict[tuple[Path, Path], Unconnected] = {}
         self._usual = self._envelope(None, None)
+        self._connected: Connected | None = None
         self._pending: dict[bytes, Pending] = {}
         self._abandoned: set[bytes] = set()
-        self._serial = 0
+        self._serial = self._sequence = 0
         self._rest = bytearray()
         self._needed = HEADER_OCTETS
 
     # -- what to send
 
+    def begin(self, chance: bytes = b"") -> Iterator[tuple[Pending, bytes]]:
+        """What begins a conversation, request by request; each is to be sent, and its reply waited for.
+
+        StatusError, when the next is asked for, if the peer refuses a connection.
+
+        :param chance: octets drawn at random, for a connection (``connected.CHANCE_OCTETS``); none: there is none.
+        """
+        yield self.register()
+        if chance:
+            for opening in openings(self._route, self._target, chance):
+                pending, octets = self.issue([opening], route_path=())
+                yield pending, octets
+                assert pending.results is not None
+                made = opening.taken(pending.results[0].rpy)
+                if made is not None:
+                    self._open(made)
+                    break
+
+    def _open(self, made: Connection) -> None:
+        """Let requests go over a connection."""
+        self.connection, self._connected = made, Connected(made.to_id, made.size)
+        self.room, self.packet = made.size - _NO_DATA, self._connected.largest
+        # Peers keep one reply to repeat, and the clients that controllers are known to serve wait for each before the
+        # next request: more in flight is for callers who know their controller.
+        self.depth = 1
+
+    def finish(self) -> Iterator[tuple[Pending | None, bytes]]:
+        """What ends a conversation over a connection, to be sent; those with a reply (pending) to be waited for."""
+        if self.connection is not None and self.failure is None:
+            yield self.issue([closing(self.connection, self._target)], route_path=())
+            yield None, self._session_frame(UNREGISTER_SESSION, bytes(CONTEXT_OCTETS), b"")
+
     def register(self, context: bytes = b"") -> tuple[Pending, bytes]:
         """(pending, octets to send) of the request that begins a session."""
         self.check()
         pending = self._expect(REGISTER_SESSION, (), 0, context, False)
-        frame = RequestFrame(
-            command=REGISTER_SESSION, session=0, status=0, context=pending.context, options=0, CIP=Register(_VERSION, 0)
-        )
-        return pending, frame.produce()
+        return pending, self._session_frame(REGISTER_SESSION, pending.context, Register(_VERSION, 0))
+
+    def _session_frame(self, command: int, context: bytes, payload: Any) -> bytes:
+        frame = RequestFrame(command=command, session=self.session, status=0, context=context, options=0, CIP=payload)
+        return frame.produce()
 
     def issue(
         self,
@@ -185,24 +145,33 @@ class Exchange:
         context: bytes = b"",
         route_path: Route = None,
         send_path: Route = None,
+        unconnected: bool = False,
     ) -> tuple[Pending, bytes]:
         """(pending, octets to send) of a request: of one operation, or of several in a Multiple Service Packet.
 
+        It goes over the connection, if there is one, unless it has a context or a route of its own.
+
         :param index: the number that the results carry; part of the context.
         :param context: up to 8 octets of the caller's own, instead of the context made here.
+        :param unconnected: never over a connection.
         """
         self.check()
         if not self.session:
             raise LocalProtocolError("there is no session yet; register first", "session")
         if not operations:
             raise LocalProtocolError("a request needs one operation at least", "operations")
-        usual = route_path is None and send_path is None
-        envelope = self._usual if usual else self._envelope(route_path, send_path)
+        envelope: Envelope = self._usual
+        if route_path is not None or send_path is not None:
+            envelope = self._envelope(route_path, send_path)
+        elif self._connected is not None and not context and not unconnected:
+            envelope = self._connected
         if len(operations) == 1:
             head, tail = envelope.parts(operations[0], self.session)
         else:
-            members = Multiple([one.request for one in operations])
-            head, tail = envelope.around(MemberRequest(MULTIPLE.code, _ROUTER, members), operations, self.session)
+            head, tail = envelope.around(operations, self.session)
+        if envelope is self._connected:
+            pending = self._expect_next(operations, index)
+            return pending, head + pending.context[SEQUENCE_AT:] + tail
         pending = self._expect(SEND_RR_DATA, operations, index, context, envelope.wrapped)
         return pending, head + pending.context + tail
 
@@ -213,15 +182,27 @@ class Exchange:
 
     def around(self) -> tuple[int, int]:
         """Octets of a frame around the members of a Multiple Service Packet: of its request, and of its reply."""
-        head, tail = self._usual.around(_LEAST, (), self.session)
-        return len(head) + CONTEXT_OCTETS + len(tail) - len(_LEAST.produce()) + _PACKET, _REPLY_AROUND
+        envelope = self._connected or self._usual
+        return envelope.around_packet(), envelope.around_answers()
 
-    def _envelope(self, route_path: Route, send_path: Route) -> _Envelope:
+    @property
+    def largest(self) -> int:
+        """Octets that a frame can have."""
+        return (self._connected or self._usual).largest
+
+    def room_to_write(self, operation: Operation) -> int:
+        """Octets of data that one request can carry of an operation that writes a tag."""
+        if self.connection is None:
+            return self.room
+        around = operation.octets() - len(operation.request.data.data) + _SPARE
+        return max(1, self.connection.size - _SEQUENCE_OCTETS - around)
+
+    def _envelope(self, route_path: Route, send_path: Route) -> Unconnected:
         route = self._route if route_path is None else _path(route_path, ())
         target = self._target if send_path is None else _path(send_path, ())
         found = self._envelopes.get((route, target))
         if found is None:
-            found = self._envelopes[route, target] = _Envelope(route, target)
+            found = self._envelopes[route, target] = Unconnected(route, target)
         return found
 
     def _expect(
@@ -238,6 +219,16 @@ class Exchange:
             self._serial = self._serial + 1 & 0xFFFFFFFF
             context = struct.pack("<II", index & 0xFFFFFFFF, self._serial)
         pending = self._pending[context] = Pending(command, context, operations, index, wrapped)
+        return pending
+
+    def _expect_next(self, operations: Sequence[Operation], index: int) -> Pending:
+        """A new pending request, under the next sequence count of the connection that no other one has."""
+        assert self.connection is not None
+        context = b""
+        while not context or context in self._pending or context in self._abandoned:
+            self._sequence = self._sequence + 1 & 0xFFFF
+            context = SEQUENCED.pack(self.connection.from_id, self._sequence)
+        pending = self._pending[context] = Pending(SEND_UNIT_DATA, context, operations, index, False)
         return pending
 
     def abandon(self, pending: Pending) -> None:
@@ -298,9 +289,12 @@ class Exchange:
     def _frame(self, octets: bytes) -> None:
         """A whole frame."""
         frame: Any = parsed(ReplyFrame, octets)
-        if frame.command == NOP:  # it answers nothing, whatever its context
-            return
         context = frame.context
+        if frame.command != SEND_RR_DATA:
+            if frame.command == NOP:  # it answers nothing, whatever its context
+                return
+            if frame.command == SEND_UNIT_DATA and self.connection is not None:
+                context = match_of(frame, octets)
         pending = self._pending.get(context)
         if pending is None:
             _check_header(octets)
@@ -315,16 +309,9 @@ class Exchange:
             return
         if frame.command != pending.command:
             raise RemoteProtocolError(f"a reply to command 0x{frame.command:04x} answers {pending}", "command", 0)
-        if frame.status:
-            raise RemoteProtocolError(
-                f"the peer refused {pending}: EtherNet/IP status 0x{frame.status:04x}, "
-                f"{describe_encapsulation(frame.status)}",
-                "status",
-            )
-        if frame.CIP.__class__ is Malformed:
-            _PAYLOADS[frame.command].parse(octets[HEADER_OCTETS:])  # which says what is wrong
-            raise RemoteProtocolError(f"the reply to {pending} cannot be understood", "CIP", HEADER_OCTETS)
-        pending.results = self._registered(frame) if not pending.operations else _results(pending, frame.CIP.item)
+        if frame.status or frame.CIP.__class__ is Malformed:
+            raise wrong(frame, octets, pending)
+        pending.results = self._registered(frame) if not pending.operations else results_of(pending, frame.CIP.item)
         self._pending.pop(context, None)  # gone already if the conversation was ended meanwhile
 
     def _registered(self, frame: Any) -> list[Result]:
@@ -339,17 +326,12 @@ class Exchange:
 def _check_header(octets: bytes) -> None:
     """Refuse at once the beginning of a frame for whose end it makes no sense to wait."""
     command, length = struct.unpack_from("<HH", octets)
-    if command not in (NOP, *_PAYLOADS):
+    if command not in (NOP, *PAYLOADS):
         raise RemoteProtocolError(
             f"a frame of command 0x{command:04x}, which answers nothing; {octets!r}", "command", 0
         )
     if length > MAXIMUM_LENGTH:
         raise RemoteProtocolError(f"a frame of {length} octets, more than {MAXIMUM_LENGTH}", "length", 2)
-
-
-def _named(operations: Sequence[Operation]) -> str:
-    more = len(operations) - 1
-    return f"{operations[0]}{f' and {more} more' if more else ''}"
 
 
 def _path(given: Route, usual: Iterable[Mapping[str, Any]]) -> Path:
@@ -358,31 +340,3 @@ def _path(given: Route, usual: Iterable[Mapping[str, Any]]) -> Path:
         return as_path(terms)[0]
     terms = list(terms)
     return as_path(terms)[0] if terms else Path.of([])
-
-
-def _results(pending: Pending, items: Sequence[Any]) -> list[Result]:
-    """A result for each operation of a request, from the items of the reply to it."""
-    if len(items) < 2 or items[1].type_id != DATA_UNCONNECTED:
-        raise RemoteProtocolError(f"the reply to {pending} has no unconnected data item", "CIP.item")
-    reply = parsed(Reply, items[1].data)
-    operations, index = pending.operations, pending.index
-    multiple = len(operations) > 1
-    expected = (MULTIPLE if multiple else operations[0].service).code | REPLY
-    if pending.wrapped and reply.service == _REFUSED != expected and reply.status:  # the route itself was refused
-        return [
-            Result(index, one.description(multiple), one.asked(), reply, refusal(reply), None) for one in operations
-        ]
-    if not multiple:
-        one = operations[0]
-        return [Result(index, one.description(False), one.asked(), reply, *one.outcome(reply))]
-    if reply.service != expected:
-        raise RemoteProtocolError(f"a reply to service 0x{reply.service & ~REPLY:02x} answers {pending}", "CIP.item[1]")
-    if reply.status not in MULTIPLE.answered:
-        return [Result(index, one.description(True), one.asked(), reply, refusal(reply), None) for one in operations]
-    members = [parsed(Reply, octets) for octets in parsed(MultipleReply, reply.data).reply]
-    if len(members) != len(operations):
-        raise RemoteProtocolError(f"{len(members)} replies answer {len(operations)} requests", "CIP.item[1].data.reply")
-    return [
-        Result(index, one.description(True), one.asked(), member, *one.outcome(member))
-        for one, member in zip(operations, members, strict=True)
-    ]

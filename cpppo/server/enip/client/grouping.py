@@ -16,7 +16,6 @@ from cpppo.errors import Error
 from cpppo.server.enip.client.exchange import Exchange
 from cpppo.server.enip.client.learned import REPLY_HEAD, UNKNOWN
 from cpppo.server.enip.client.operations import Operation, prepare
-from cpppo.server.enip.wire.header import HEADER_OCTETS, MAXIMUM_LENGTH
 from cpppo.server.enip.wire.services.multiple import MULTIPLE
 from cpppo.server.enip.wire.services.tag import READ_TAG, READ_TAG_FRAGMENTED, WRITE_TAG_FRAGMENTED
 
@@ -91,12 +90,12 @@ class Groups:
         self.holds: dict[object, tuple[Order, Hold]] = {}
         self.hold: Hold | None = None
         self._source, self._fragment = iter(operations), fragment
-        self._learned, self._room = exchange.learned, exchange.room
+        self._learned, self._room, self._room_to_write = exchange.learned, exchange.room, exchange.room_to_write
         self._extents, self._offered = exchange.learned.extents, exchange.learned.offered
         self._refused = exchange.learned.refused
         #: The most octets of a reply that every peer is taken to send whole: not quite those of a packet.
         self._sure = exchange.room * 3 // 4
-        self._multiple = min(multiple, HEADER_OCTETS + MAXIMUM_LENGTH)
+        self._multiple = min(multiple, exchange.largest)
         self._around = exchange.around() if multiple > 0 else (0, 0)
         #: An operation that was taken and is not sent yet.
         self._ahead: Operation | None = None
@@ -144,7 +143,7 @@ class Groups:
         """Whether it is a write to a tag that takes several requests, or another service than its own."""
         if operation.kind is None or operation.explicit:
             return False
-        return len(operation.request.data.data) > self._room or (
+        return len(operation.request.data.data) > self._room_to_write(operation) or (
             _WRITE_ON in self._learned.refused and operation.service.code == _WRITE_ON
         )
 

@@ -11,7 +11,7 @@ import datetime
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, TypeVar
@@ -20,9 +20,18 @@ from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError, Timeout
 from cpppo.server.enip.client.cache import Cache
 from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, TagInfo
 from cpppo.server.enip.client.connector import connector
-from cpppo.server.enip.client.exchange import Route
-from cpppo.server.enip.client.flows import Knowledge, OutcomeUnknown, changing, first_refused, from_clock, to_clock
-from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, pauses
+from cpppo.server.enip.client.exchange import Result, Route
+from cpppo.server.enip.client.flows import (
+    Knowledge,
+    OutcomeUnknown,
+    changing,
+    first_refused,
+    follow,
+    from_clock,
+    to_clock,
+)
+from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, doubtful, idle, pauses
+from cpppo.server.enip.client.operations import Operation
 from cpppo.server.enip.client.planner import Plan
 from cpppo.server.enip.wire.header import PORT
 from cpppo.server.enip.wire.structures import Structure
@@ -32,9 +41,6 @@ __all__ = ["Logix"]
 log = logging.getLogger("enip.cli")
 
 T = TypeVar("T")
-
-#: Requests in flight at once, and octets of a Multiple Service Packet.
-_DEPTH, _PACKET = 20, 500
 
 
 class Logix:
@@ -47,6 +53,8 @@ class Logix:
     :param cache: a file in which to keep the tag list: the next program that names it need not browse, while the
         controller's change stamps (class 0xAC) are what they were; else it browses, and writes the file anew.
     :param on_state: is called with "connected", "lost" or "closed", and the reason or None.
+    :param connected: send requests over a connection (Forward Open), one at a time, of up to 4000 octets if the
+        controller grants them; a refusal is a StatusError.
 
     Nothing is sent before the first call.  Values: bool, int, float, str, lists of these, and dicts (whose keys are
     attributes, too) of structures.  An array by its name alone is all of it, lists in lists for several dimensions.
@@ -61,10 +69,14 @@ class Logix:
         *,
         cache: str | os.PathLike[str] | None = None,
         on_state: Callable[[str, Exception | None], object] | None = None,
+        connected: bool = False,
     ) -> None:
         self.host, self.port, self.timeout = host, port, timeout
         self._path = path
         self._on_state = on_state
+        self._by_connection = connected
+        #: When the connection was last used, in seconds.
+        self._used = 0.0
         self._lock = threading.RLock()
         self._connection: connector | None = None
         self._closed = False
@@ -159,6 +171,7 @@ class Logix:
     def _call(self, flow: Callable[[], Flow[T]]) -> T:
         """Run a flow; from its beginning again after a lost connection, unless it may have changed something."""
         deadline = monotonic() + self.timeout
+        before = self._connection
         while True:
             connection = self._connect(deadline)
             sent: list[bool] = []
@@ -172,22 +185,27 @@ class Logix:
                 self._lost(connection, exc)
                 if sent:
                     raise OutcomeUnknown(f"{connection} was lost before it answered a write: {exc}") from exc
-                if monotonic() >= deadline:
+                if connection is before and doubtful(connection.exchange):
+                    deadline = monotonic() + self.timeout
+                elif monotonic() >= deadline:
                     raise
 
     def _run(self, flow: Flow[T], connection: connector, sent: list[bool]) -> T:
         """Do what a flow asks for; ``sent`` has something in it while a change is under way."""
-        try:
-            operations = next(flow)
-            while True:
-                if changing(operations):
-                    sent.append(True)
-                results = list(connection.pipeline(operations, multiple=_PACKET, depth=_DEPTH, timeout=self.timeout))
-                sent.clear()
-                operations = flow.send(results)
-        except StopIteration as done:
-            value: T = done.value
-            return value
+        exchange = connection.exchange
+
+        def perform(operations: Sequence[Operation]) -> Sequence[Result]:
+            if changing(operations):
+                sent.append(True)
+            found = connection.pipeline(
+                operations, multiple=exchange.packet, depth=exchange.depth, timeout=self.timeout
+            )
+            results = list(found)
+            self._used = monotonic()
+            sent.clear()
+            return results
+
+        return follow(flow, perform)
 
     def _connect(self, deadline: float) -> connector:
         """The connection, made anew if there is none; OSError or Timeout after attempts until the deadline."""
@@ -196,13 +214,14 @@ class Logix:
                 if self._closed:
                     raise LocalProtocolError(f"{self.host}:{self.port} was closed here; make a new Logix", "connection")
                 there = self._connection
-                if there is not None and there.exchange.failure is None:
-                    return there
-                if there is not None:  # found lost by somebody else
-                    self._lost(there, there.exchange.failure)
+                if there is not None:
+                    reason = there.exchange.failure or idle(there.exchange, monotonic() - self._used)
+                    if reason is None:
+                        return there
+                    self._lost(there, reason)
                 try:
                     left = max(deadline - monotonic(), 0.001)
-                    made = connector(self.host, self.port, left, route_path=self._path)
+                    made = connector(self.host, self.port, left, route_path=self._path, connected=self._by_connection)
                 except (OSError, RemoteProtocolError) as exc:
                     if monotonic() + pause >= deadline:
                         raise
@@ -210,7 +229,7 @@ class Logix:
                     sleep(pause)
                     continue
                 made.timeout = self.timeout
-                self._connection = made
+                self._connection, self._used = made, monotonic()
                 self._tell(CONNECTED, None)
                 return made
         raise Timeout("no connection")  # not reached: the pauses never end
@@ -220,7 +239,7 @@ class Logix:
             mine = self._connection is connection
             if mine:
                 self._connection = None
-        connection.close()
+        connection.abort()
         if mine:
             self._tell(LOST, exc)
 

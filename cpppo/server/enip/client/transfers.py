@@ -122,7 +122,7 @@ class Transfers:
             operation, self._group = one, [one]
         if operation.kind is not None and self._groups.splits(operation):
             place = self._place = _Place(operation, self._number)
-            place.transfer = write = Write(operation, self._learned, self._exchange.room)
+            place.transfer = write = Write(operation, self._learned, self._exchange.room_to_write(operation))
             self._group = [write.piece()]
             self._groups.holds[place] = place.order, ALL
         return True

@@ -34,6 +34,7 @@ NO_SUCH_SYMBOL = (0x0000,)  # of PATH_SEGMENT_ERROR
 CONNECTION_IN_USE, NO_SUCH_CLASS, NO_SUCH_CONNECTION = (0x0100,), (0x0103,), (0x0107,)
 INVALID_SIZE, NO_MORE_CONNECTIONS = (0x0109,), (0x0113,)
 OTHER_PRODUCT, OTHER_DEVICE_TYPE, OTHER_REVISION = (0x0114,), (0x0115,), (0x0116,)
+INVALID_TO_SIZE, INVALID_FROM_SIZE = (0x0127,), (0x0128,)
 NO_SUCH_PORT, NO_SUCH_SLOT, INVALID_SEGMENT = (0x0311,), (0x0312,), (0x0315,)
 OFFSET_BEYOND_END, BEYOND_END, TYPE_MISMATCH = (0x2104,), (0x2105,), (0x2107,)  # of LOGIX
 
@@ -106,6 +107,8 @@ EXTENDED: Mapping[tuple[int, int], str] = {
     (CONNECTION_FAILURE, *OTHER_DEVICE_TYPE): "device type mismatch",
     (CONNECTION_FAILURE, *OTHER_REVISION): "revision mismatch",
     (CONNECTION_FAILURE, 0x0117): "invalid connection point",
+    (CONNECTION_FAILURE, *INVALID_TO_SIZE): "invalid connection size O->T",
+    (CONNECTION_FAILURE, *INVALID_FROM_SIZE): "invalid connection size T->O",
     (CONNECTION_FAILURE, 0x0203): "connection timed out",
     (CONNECTION_FAILURE, 0x0204): "the request timed out on its route",
     (CONNECTION_FAILURE, 0x0205): "parameter error in unconnected request",

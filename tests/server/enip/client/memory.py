@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from cpppo.server.enip.client.connected import CHANCE_OCTETS
 from cpppo.server.enip.client.exchange import ROOM, Exchange, Pending, Result
 from cpppo.server.enip.client.transfers import Transfers
 from cpppo.server.enip.device import Device
@@ -16,6 +17,9 @@ from cpppo.server.enip.device.object import Context
 from cpppo.server.enip.session import Session
 from cpppo.server.enip.wire.services import REPLY, Reply
 from tests.server.enip.client.scripted import SESSION, bare, registered
+
+#: What is drawn for a connection.
+_CHANCE = bytes(range(1, CHANCE_OCTETS + 1))
 
 __all__ = ["Controller", "Front", "Narrow", "services"]
 
@@ -49,20 +53,23 @@ class Narrow(Session):
 class Front:
     """A conversation with whoever gives the octets of replies for those of requests; ``sent``: what was asked."""
 
-    def __init__(self, answer: Callable[[bytes], bytes | None], **kwds: Any) -> None:
+    def __init__(self, answer: Callable[[bytes], bytes | None], chance: bytes = b"", **kwds: Any) -> None:
         self.exchange = Exchange(**kwds)
         self.sent: list[bytes] = []
         self.most = 0
         self._answer = answer
-        _, octets = self.exchange.register()
-        self.exchange.feed(registered(octets))
+        for number, (_, octets) in enumerate(self.exchange.begin(chance)):
+            self.exchange.feed((answer(octets) or b"") if number else registered(octets))
 
     @classmethod
-    def of(cls, device: Device, data: int = ROOM, whole: int = 4000) -> Front:
-        """A conversation with a simulated controller."""
+    def of(cls, device: Device, data: int = ROOM, whole: int = 4000, connected: bool = False) -> Front:
+        """A conversation with a simulated controller; ``connected``: over a connection, to whose replies the limits
+        apply all the same.
+        """
         session = Narrow(device, SESSION, (0x7F000001, 44818))
-        session.data, session.whole, session.registered = data, whole, True
-        front = cls(session.receive)
+        session.registered = True
+        front = cls(session.receive, _CHANCE[: connected * CHANCE_OCTETS])
+        session.data, session.whole = data, whole
         front.exchange.room = data
         return front
 

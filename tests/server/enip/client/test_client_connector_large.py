@@ -28,16 +28,22 @@ def plant() -> Iterator[Simulator]:
         yield one
 
 
-def connected(peer: Any) -> connector:
+def connected(peer: Any, **kwds: Any) -> connector:
     host, port = peer.address
-    return client.connector(host, port, timeout=LONG_S)
+    return client.connector(host, port, timeout=LONG_S, **kwds)
 
 
+@pytest.mark.parametrize("size", [0, 500, 4000])
 @pytest.mark.parametrize("fragment", [False, True])
-@pytest.mark.parametrize("multiple", [0, 500])
+@pytest.mark.parametrize("multiple", [0, 500, 4000])
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_large_tags(plant: Simulator, depth: int, multiple: int, fragment: bool) -> None:
-    """What is written to tags larger than a packet is read again, whole, and stands in the controller."""
+def test_large_tags(
+    plant: Simulator, depth: int, multiple: int, fragment: bool, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written to tags larger than a packet is read again, whole, and stands in the controller.
+
+    Unconnected (size 0) and over connections of both sizes.
+    """
     words, texts = list(range(depth, ELEMENTS + depth)), [f"text {number}" for number in range(30)]
     operations = [
         {"path": "Word", "data": words},
@@ -47,7 +53,9 @@ def test_large_tags(plant: Simulator, depth: int, multiple: int, fragment: bool)
         {"path": "Nope", "elements": 1000},
         {"path": "Fine", "elements": 300},
     ]
-    connection = connected(plant)
+    monkeypatch.setattr(plant.device.manager, "large", size > 500)
+    connection = connected(plant, connected=size > 0)
+    assert size == (connection.exchange.connection.size if connection.exchange.connection else 0)
     found = connection.process(operations, depth, multiple, fragment)
     assert found == (1, [True, True, words, texts, None, [0.0] * 300])
     assert plant["Word"][:] == words and plant["Text"][:] == texts

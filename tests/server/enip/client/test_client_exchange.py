@@ -320,14 +320,14 @@ def test_ended_while_a_reply_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """A conversation that is ended while a reply is being understood still gives its result."""
     from cpppo.server.enip.client import exchange as module
 
-    exchange, understood = open_exchange(), module._results
+    exchange, understood = open_exchange(), module.results_of
     pending, octets = issue(exchange, "X[3]")
 
     def ending(*args: Any) -> list[Result]:
         exchange.end("it was closed")
         return understood(*args)
 
-    monkeypatch.setattr(module, "_results", ending)
+    monkeypatch.setattr(module, "results_of", ending)
     exchange.feed(controller(octets, 0))
     assert values(pending) == [[3]]
 

@@ -33,13 +33,14 @@ def plc(tmp_path: Path) -> Iterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture(params=sorted(FACES))
+@pytest.fixture(params=[(face, connected) for face in sorted(FACES) for connected in (False, True)])
 def opened(request: pytest.FixtureRequest) -> Iterator[Open]:
-    """Makes a face of the tag level, closed at the end."""
+    """Makes a face of the tag level, whose requests go over a connection or not; closed at the end."""
+    face, connected = request.param
     made: list[Any] = []
 
     def make(*args: Any, **kwds: Any) -> Any:
-        made.append(FACES[request.param](*args, **kwds))
+        made.append(FACES[face](*args, connected=connected, **kwds))
         return made[-1]
 
     yield make

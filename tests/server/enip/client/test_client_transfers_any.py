@@ -113,7 +113,7 @@ def test_the_same_as_one_by_one(data: st.DataObject) -> None:
     ours, other = controller(), controller()
     expected = one_by_one(other, asked, (narrow, whole), lacks)
     ours.lacks = frozenset(lacks)
-    front = Front.of(ours, narrow, whole)
+    front = Front.of(ours, narrow, whole, data.draw(st.booleans(), "over a connection"))
     chance = Random(data.draw(st.integers(0, 99), "order of the replies"))
     for _ in range(data.draw(st.integers(1, 2), "runs")):
         results = front.run(
