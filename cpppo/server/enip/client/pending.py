@@ -21,7 +21,7 @@ from cpppo.server.enip.wire.services.multiple import MULTIPLE, MultipleReply
 from cpppo.server.enip.wire.services.unconnected import UNCONNECTED_SEND
 from cpppo.server.enip.wire.status import describe_encapsulation
 
-__all__ = ["PAYLOADS", "SEQUENCED", "SEQUENCE_AT", "Pending", "Result", "match_of", "results_of", "wrong"]
+__all__ = ["PAYLOADS", "SEQUENCED", "SEQUENCE_AT", "Pending", "Result", "Shot", "match_of", "results_of", "wrong"]
 
 #: The payloads of the frames that answer something.
 PAYLOADS: Mapping[int, type[Message]] = {
@@ -50,10 +50,21 @@ class Result(NamedTuple):
     val: Any
 
 
-class Pending:
-    """A request that was sent: ``results`` is None until its reply has come."""
+class Shot(tuple[Operation, ...]):
+    """Operations that are sent together again and again: the frame around them, and how the reply looks."""
 
-    __slots__ = ("command", "context", "index", "operations", "results", "wrapped")
+    framed: tuple[Any, ...] = ()
+    shape: Any = None
+    seen = 0
+
+
+class Pending:
+    """A request that was sent: ``results`` is None until its reply has come.
+
+    ``kept``: where the shape of its reply is kept, an Operation or Shot, or None.
+    """
+
+    __slots__ = ("command", "context", "index", "kept", "operations", "results", "wrapped")
 
     def __init__(
         self, command: int, context: bytes, operations: Sequence[Operation], index: int, wrapped: bool
@@ -61,6 +72,7 @@ class Pending:
         self.command, self.context, self.operations, self.index = command, context, operations, index
         self.wrapped = wrapped
         self.results: list[Result] | None = None
+        self.kept: Any = None
 
     def __str__(self) -> str:
         return named(self.operations) if self.operations else "Register Session"
