@@ -12,17 +12,26 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cpppo.errors import RemoteProtocolError
-from cpppo.grammar import UNPRODUCIBLE, Disagreement, Malformed, framer
+from cpppo.grammar import UNPRODUCIBLE, Disagreement, Malformed, copier, framer
 from cpppo.server.enip.device.connections import Origin
 from cpppo.server.enip.device.object import READ_OCTETS, Context
 from cpppo.server.enip.device.router import Device
 from cpppo.server.enip.device.tags import REPLY_OCTETS
 from cpppo.server.enip.listing import LISTS
 from cpppo.server.enip.wire import header, items, status
-from cpppo.server.enip.wire.header import HEADER_OCTETS, MAXIMUM_LENGTH, VERSION, ReplyFrame, RequestFrame
-from cpppo.server.enip.wire.services import REPLY, SERVICES, Reply, Request
+from cpppo.server.enip.wire.header import (
+    HEADER_OCTETS,
+    MAXIMUM_LENGTH,
+    SEND_RR_DATA,
+    VERSION,
+    Header,
+    ReplyFrame,
+    RequestFrame,
+    UnconnectedReply,
+)
+from cpppo.server.enip.wire.services import REPLY, SERVICES, Reply, Request, repeats
 
-__all__ = ["EXPLANATIONS", "Session"]
+__all__ = ["EXPLANATIONS", "REMEMBERED", "REMEMBERED_OCTETS", "Session"]
 
 log = logging.getLogger("enip.srv")
 
@@ -31,6 +40,12 @@ _AROUND = HEADER_OCTETS + 8 + 8 + 4 + 2
 
 #: Malformed requests that are explained in the log, a session; finding out why costs far more than answering.
 EXPLANATIONS = 10
+
+#: Requests of SendRRData remembered at most, and octets of a frame with one: clients ask for the same again and again.
+REMEMBERED, REMEMBERED_OCTETS = 4096, 160
+
+#: By the octets after the header: interface handle, request, and what copies it, as whoever answers may change it.
+_remembered: dict[bytes, tuple[int, Any, Callable[[Any], Any]]] = {}
 
 
 class Session:
@@ -67,10 +82,11 @@ class Session:
         self.origin = Origin()
         self._buffer = b""
         self._most = HEADER_OCTETS + min(most, MAXIMUM_LENGTH)
-        self._null = items.ReplyItem(items.NULL, None)
         self._size = framer(RequestFrame)
+        self._head = Header.parser()
         self._parse = RequestFrame.parser()
         self._produce = ReplyFrame.producer()
+        self._produce_unconnected = UnconnectedReply.producer()
 
     @property
     def processed(self) -> int:
@@ -110,8 +126,16 @@ class Session:
         return self._parse(octets, 0, HEADER_OCTETS)
 
     def _frame(self, octets: bytes) -> bytes:
-        frame = self._parse(octets, 0, len(octets))
         self.requests += 1
+        if len(octets) <= REMEMBERED_OCTETS:
+            known = _remembered.get(octets[HEADER_OCTETS:])
+            if known is not None:
+                head = self._head(octets, 0, HEADER_OCTETS)
+                registered = head.session == self.handle and self.registered
+                if head.command == SEND_RR_DATA and registered and not head.options:
+                    interface, request, copy = known
+                    return self._unconnected(head, interface, copy(request), octets)
+        frame = self._parse(octets, 0, len(octets))
         if frame.options:
             self._note("options 0x%08x of command 0x%04x are not zero: discarded", frame.options, frame.command)
             return b""
@@ -186,21 +210,26 @@ class Session:
         request = None if found is None else found[1].data
         if request is None or (request.__class__ is Malformed and request.start == request.end):
             return self._incorrect(frame, octets)
-        context = Context(octets, REPLY_OCTETS, SERVICES, READ_OCTETS, self.origin)
-        reply = self._answered(request, context)
-        answer = items.ReplyItem(items.DATA_UNCONNECTED, reply)
-        wrapped = items.ReplyItems(frame.CIP.interface, 0, [self._null, answer])
-        try:
-            return self._reply(frame, wrapped)
-        except UNPRODUCIBLE as exc:
-            answer.data = self._unsendable(reply, exc)
-            return self._reply(frame, wrapped)
-
-    def _answered(self, request: Any, context: Context) -> Any:
-        """The device's reply to a request."""
         if request.__class__ is Malformed:
-            self._explain(Request, context.octets[request.start : request.end])
-        return self.device.request(request, context)
+            self._explain(Request, octets[request.start : request.end])
+        elif len(octets) <= REMEMBERED_OCTETS and repeats(request):
+            if len(_remembered) >= REMEMBERED:  # a hostile peer fills it: start afresh, never grow
+                _remembered.clear()
+            copy = copier(request)
+            _remembered[octets[HEADER_OCTETS:]] = frame.CIP.interface, copy(request), copy
+        return self._unconnected(frame, frame.CIP.interface, request, octets)
+
+    def _unconnected(self, head: Any, interface: int, request: Any, octets: bytes) -> bytes:
+        """The device's reply to a request in a frame that begins with ``head``."""
+        reply = self.device.request(request, Context(octets, REPLY_OCTETS, SERVICES, READ_OCTETS, self.origin))
+        answer = UnconnectedReply(head.session, head.context, interface, reply)
+        produced: bytes
+        try:
+            produced = self._produce_unconnected(answer)
+        except UNPRODUCIBLE as exc:
+            answer.reply = self._unsendable(reply, exc)
+            produced = self._produce_unconnected(answer)
+        return produced
 
     def _unsendable(self, reply: Any, exc: Exception) -> Reply:
         """What stands for a reply that cannot be produced: a customised Object gave what none can hold."""
@@ -226,7 +255,9 @@ class Session:
         connection.frames += 1
         if data.sequence == connection.sequence:  # sent again: answered again, not done again
             return self._reply(frame, connection.reply)
-        reply = self._answered(request, Context(octets, room, SERVICES, room, self.origin))
+        if request.__class__ is Malformed:
+            self._explain(Request, octets[request.start : request.end])
+        reply = self.device.request(request, Context(octets, room, SERVICES, room, self.origin))
         answer = items.ConnectedReply(data.sequence, reply)
         address = items.ReplyItem(items.ADDRESS_CONNECTED, connection.from_id)
         item = items.ReplyItem(items.DATA_CONNECTED, answer)
