@@ -5,7 +5,7 @@ from cpppo.grammar.code import Reject
 from cpppo.grammar.delimiters import until
 from cpppo.grammar.explain import Disagreement
 from cpppo.grammar.expr import attr, field
-from cpppo.grammar.message import Message, Struct, framer, prefix
+from cpppo.grammar.message import Message, Struct, framer, prefix, values
 from cpppo.grammar.node import Node
 from cpppo.grammar.nodes import Scalar, const, drop, octets, payload, text
 from cpppo.grammar.parse import REJECTS
@@ -44,5 +44,6 @@ __all__ = [
     "switch",
     "text",
     "until",
+    "values",
     "vector",
 ]

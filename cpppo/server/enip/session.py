@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cpppo.errors import RemoteProtocolError
-from cpppo.grammar import UNPRODUCIBLE, Disagreement, Malformed, copier, framer
+from cpppo.grammar import UNPRODUCIBLE, Disagreement, Malformed, copier, framer, values
 from cpppo.server.enip.device.connections import Origin
 from cpppo.server.enip.device.object import READ_OCTETS, Context
 from cpppo.server.enip.device.router import Device
@@ -82,8 +82,9 @@ class Session:
         self.origin = Origin()
         self._buffer = b""
         self._most = HEADER_OCTETS + min(most, MAXIMUM_LENGTH)
+        self._short = min(REMEMBERED_OCTETS, self._most)
         self._size = framer(RequestFrame)
-        self._head = Header.parser()
+        self._head = values(Header)
         self._parse = RequestFrame.parser()
         self._produce = ReplyFrame.producer()
         self._produce_unconnected = UnconnectedReply.producer()
@@ -96,11 +97,29 @@ class Session:
     def receive(self, data: bytes) -> bytes:
         """The octets that answer what is whole of ``data`` and what came before it; the rest is kept."""
         total = len(data)
+        if total <= self._short and not self._buffer:
+            reply = self._again(data)
+            if reply is not None:
+                self.received += total
+                return reply
         if HEADER_OCTETS <= total <= self._most and not self._buffer and not self.closed:
             if self._size(data, 0) == total:  # the usual case: one frame, whole
                 self.received += total
                 return self._frame(data)
         return b"".join(self.answers(data))
+
+    def _again(self, octets: bytes) -> bytes | None:
+        """What answers octets that are a frame with a remembered request; None: they are to be taken apart."""
+        known = _remembered.get(octets[HEADER_OCTETS:])
+        if known is None:
+            return None
+        command, length, session, _, context, options = self._head(octets, 0, HEADER_OCTETS)
+        usual = command == SEND_RR_DATA and length == len(octets) - HEADER_OCTETS and not options
+        if not usual or session != self.handle or not self.registered:
+            return None
+        self.requests += 1
+        interface, request, copy = known
+        return self._unconnected(context, interface, copy(request), octets)
 
     def answers(self, data: bytes) -> Iterator[bytes]:
         """As `receive`, reply by reply; a request is carried out when its reply is asked for.  To be used up."""
@@ -115,9 +134,10 @@ class Session:
                 break
             if at + size > total:
                 break
-            reply = self._frame(data[at : at + size])
+            octets = data[at : at + size]
             at += size
-            yield reply
+            reply = self._again(octets) if size <= self._short else None
+            yield self._frame(octets) if reply is None else reply
         self._buffer = data[at:]
 
     def _headless(self, data: bytes, at: int) -> Any:
@@ -126,16 +146,8 @@ class Session:
         return self._parse(octets, 0, HEADER_OCTETS)
 
     def _frame(self, octets: bytes) -> bytes:
-        self.requests += 1
-        if len(octets) <= REMEMBERED_OCTETS:
-            known = _remembered.get(octets[HEADER_OCTETS:])
-            if known is not None:
-                head = self._head(octets, 0, HEADER_OCTETS)
-                registered = head.session == self.handle and self.registered
-                if head.command == SEND_RR_DATA and registered and not head.options:
-                    interface, request, copy = known
-                    return self._unconnected(head, interface, copy(request), octets)
         frame = self._parse(octets, 0, len(octets))
+        self.requests += 1
         if frame.options:
             self._note("options 0x%08x of command 0x%04x are not zero: discarded", frame.options, frame.command)
             return b""
@@ -210,19 +222,17 @@ class Session:
         request = None if found is None else found[1].data
         if request is None or (request.__class__ is Malformed and request.start == request.end):
             return self._incorrect(frame, octets)
-        if request.__class__ is Malformed:
-            self._explain(Request, octets[request.start : request.end])
-        elif len(octets) <= REMEMBERED_OCTETS and repeats(request):
+        if len(octets) <= self._short and repeats(request):
             if len(_remembered) >= REMEMBERED:  # a hostile peer fills it: start afresh, never grow
                 _remembered.clear()
             copy = copier(request)
             _remembered[octets[HEADER_OCTETS:]] = frame.CIP.interface, copy(request), copy
-        return self._unconnected(frame, frame.CIP.interface, request, octets)
+        return self._unconnected(frame.context, frame.CIP.interface, request, octets)
 
-    def _unconnected(self, head: Any, interface: int, request: Any, octets: bytes) -> bytes:
-        """The device's reply to a request in a frame that begins with ``head``."""
-        reply = self.device.request(request, Context(octets, REPLY_OCTETS, SERVICES, READ_OCTETS, self.origin))
-        answer = UnconnectedReply(head.session, head.context, interface, reply)
+    def _unconnected(self, context: bytes, interface: int, request: Any, octets: bytes) -> bytes:
+        """The device's reply to a request, in a frame of this session."""
+        reply = self._answered(request, Context(octets, REPLY_OCTETS, SERVICES, READ_OCTETS, self.origin))
+        answer = UnconnectedReply(self.handle, context, interface, reply)
         produced: bytes
         try:
             produced = self._produce_unconnected(answer)
@@ -230,6 +240,12 @@ class Session:
             answer.reply = self._unsendable(reply, exc)
             produced = self._produce_unconnected(answer)
         return produced
+
+    def _answered(self, request: Any, context: Context) -> Any:
+        """The device's reply to a request."""
+        if request.__class__ is Malformed:
+            self._explain(Request, context.octets[request.start : request.end])
+        return self.device.request(request, context)
 
     def _unsendable(self, reply: Any, exc: Exception) -> Reply:
         """What stands for a reply that cannot be produced: a customised Object gave what none can hold."""
@@ -255,9 +271,7 @@ class Session:
         connection.frames += 1
         if data.sequence == connection.sequence:  # sent again: answered again, not done again
             return self._reply(frame, connection.reply)
-        if request.__class__ is Malformed:
-            self._explain(Request, octets[request.start : request.end])
-        reply = self.device.request(request, Context(octets, room, SERVICES, room, self.origin))
+        reply = self._answered(request, Context(octets, room, SERVICES, room, self.origin))
         answer = items.ConnectedReply(data.sequence, reply)
         address = items.ReplyItem(items.ADDRESS_CONNECTED, connection.from_id)
         item = items.ReplyItem(items.DATA_CONNECTED, answer)

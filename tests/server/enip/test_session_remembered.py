@@ -123,6 +123,32 @@ def test_no_more_than_there_is_room_for(remembered: dict[bytes, Any], monkeypatc
     assert remembered == {}
 
 
+def test_pipelined_and_in_pieces() -> None:
+    """Several at once, and one that comes octet by octet, are answered and counted alike."""
+    simulator = Simulator()
+    one, unknown = rr(WORD), rr(read(symbol("None")))
+    (first,) = {simulator.send(one) for _ in range(2)}
+    none = simulator.send(unknown)
+    assert simulator.send(one + unknown + one) == first + none + first
+    assert b"".join(simulator.send(one[at : at + 1]) for at in range(len(one))) == first
+    assert simulator.send(one + one[:30]) + simulator.send(one[30:] + one) == first * 3
+    session = simulator.session
+    assert session.requests == 1 + 2 + 1 + 3 + 1 + 3
+    assert session.received == session.processed == len(register()) + 8 * len(one) + 2 * len(unknown)
+
+
+def test_frames_longer_than_allowed() -> None:
+    """Those that another session remembers, too."""
+    simulator = Simulator()
+    reply = simulator.send(rr(WORD))
+    size = len(rr(WORD)) - 24
+    for most in (size, size - 1):
+        session = Session(simulator.device, HANDLE, ADDRESS, most=most)
+        session.receive(register())
+        answer = session.receive(rr(WORD))
+        assert (answer == reply, session.closed) == ((True, False) if most == size else (False, True))
+
+
 def test_all_sessions_share_them(remembered: dict[bytes, Any]) -> None:
     """What is remembered of one session serves the next."""
     Simulator().cip(WORD)

@@ -81,7 +81,8 @@ class ConnectionManager(Object):
                 code = UNCONNECTED_SEND.code | REPLY
                 return Reply(code, status.CONNECTION_FAILURE, reason, USINT.produce(_words(left)))
             self._came = route
-        return self._route(data.request, context.inside(EMBEDDED))
+        context.services = EMBEDDED  # there is nothing else in this frame that it is needed for
+        return self._route(data.request, context)
 
     @serves(wire.FORWARD_OPEN)
     def forward_open(self, target: Target, data: Any, context: Context) -> Any:

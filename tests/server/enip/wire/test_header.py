@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cpppo import LocalProtocolError
-from cpppo.grammar import Malformed, framer
+from cpppo.grammar import REJECTS, Malformed, framer, values
 from cpppo.server.enip.wire.header import (
     HEADER_OCTETS,
     MAXIMUM_LENGTH,
@@ -175,11 +175,16 @@ def test_a_reply_in_one_piece_is_the_same_octets(extended: list[int], data: byte
     assert whole.produce() == octets
     if len(data) < 100:
         check_wire(UnconnectedReply, octets, whole, reserved=(41,))
-    head = Header.parse(octets[:HEADER_OCTETS])
-    assert (head.command, head.session, head.status, head.context, head.options) == (0x6F, 5, 0, b"contexts", 0)
-    check_wire(
-        Header, HEADER, Header(command=0x6F, length=0, session=0x11223344, status=0, context=bytes(8), options=0)
-    )
+
+
+def test_a_header_alone() -> None:
+    """As a record, and as its values without one."""
+    head = Header(command=0x6F, length=0, session=0x11223344, status=0, context=bytes(8), options=0)
+    check_wire(Header, HEADER, head)
+    told = values(Header)
+    assert told(b"." + HEADER + b".", 1, 25) == (0x6F, 0, 0x11223344, 0, bytes(8), 0)
+    with pytest.raises(REJECTS):
+        told(HEADER, 0, 23)
 
 
 # ------------------------------------------------------------------ damage
