@@ -44,8 +44,9 @@ EXPLANATIONS = 10
 #: Requests of SendRRData remembered at most, and octets of a frame with one: clients ask for the same again and again.
 REMEMBERED, REMEMBERED_OCTETS = 4096, 160
 
-#: By the octets after the header: interface handle, request, and what copies it, as whoever answers may change it.
-_remembered: dict[bytes, tuple[int, Any, Callable[[Any], Any]]] = {}
+#: By the octets after the header: interface handle, request, and what copies it, as whoever answers may change it;
+#: None of a request that came but once.
+_remembered: dict[bytes, tuple[int, Any, Callable[[Any], Any]] | None] = {}
 
 
 class Session:
@@ -223,10 +224,7 @@ class Session:
         if request is None or (request.__class__ is Malformed and request.start == request.end):
             return self._incorrect(frame, octets)
         if len(octets) <= self._short and repeats(request):
-            if len(_remembered) >= REMEMBERED:  # a hostile peer fills it: start afresh, never grow
-                _remembered.clear()
-            copy = copier(request)
-            _remembered[octets[HEADER_OCTETS:]] = frame.CIP.interface, copy(request), copy
+            _remember(octets[HEADER_OCTETS:], frame.CIP.interface, request)
         return self._unconnected(frame.context, frame.CIP.interface, request, octets)
 
     def _unconnected(self, context: bytes, interface: int, request: Any, octets: bytes) -> bytes:
@@ -320,6 +318,17 @@ class Session:
             log.info("%s: malformed %s: %s", self.peer, message.__name__, exc)
         except Disagreement as exc:
             log.error("%s: %s", self.peer, exc)
+
+
+def _remember(octets: bytes, interface: int, request: Any) -> None:
+    """Note octets that come for the first time; the second time, keep the request: many come but once."""
+    if octets in _remembered:
+        copy = copier(request)
+        _remembered[octets] = interface, copy(request), copy
+        return
+    if len(_remembered) >= REMEMBERED:  # a hostile peer fills it: start afresh, never grow
+        _remembered.clear()
+    _remembered[octets] = None
 
 
 _COMMANDS: dict[int, Callable[[Session, Any, bytes], bytes]] = {
