@@ -5,12 +5,12 @@ from cpppo.grammar.code import Reject
 from cpppo.grammar.delimiters import until
 from cpppo.grammar.explain import Disagreement
 from cpppo.grammar.expr import attr, field
-from cpppo.grammar.message import Message, Struct, framer, prefix
+from cpppo.grammar.message import Message, Struct, framer, prefix, values
 from cpppo.grammar.node import Node
 from cpppo.grammar.nodes import Scalar, const, drop, octets, payload, text
 from cpppo.grammar.parse import REJECTS
 from cpppo.grammar.produce import UNPRODUCIBLE
-from cpppo.grammar.records import Record
+from cpppo.grammar.records import Record, copier
 from cpppo.grammar.repeats import offsets, rest, vector
 from cpppo.grammar.shapes import Malformed, guarded, nothing, peek, switch
 
@@ -27,6 +27,7 @@ __all__ = [
     "Struct",
     "attr",
     "const",
+    "copier",
     "drop",
     "field",
     "framer",
@@ -43,5 +44,6 @@ __all__ = [
     "switch",
     "text",
     "until",
+    "values",
     "vector",
 ]

@@ -27,7 +27,7 @@ from cpppo.grammar.parse import REJECTS, ParseCode, parser
 from cpppo.grammar.produce import UNPRODUCIBLE, ProduceCode, producer
 from cpppo.grammar.records import Record
 
-__all__ = ["Message", "MessageNode", "Struct", "framer", "prefix"]
+__all__ = ["Message", "MessageNode", "Struct", "framer", "prefix", "values"]
 
 M = TypeVar("M", bound="Message")
 
@@ -147,8 +147,8 @@ class MessageNode(Node[Any]):
 
         return stepping.message(name, self.name, self.fields, build, after)
 
-    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
-        target = target or c.var("record")
+    def emit_fields(self, c: ParseCode, delimited: bool) -> dict[str, str]:
+        """Emit what parses the fields; the local variable of each."""
         scope = {field: c.var(field) for field, _ in self.fields}
         used = {name for _, node in self.fields for expr in node.refs() for name in expr.names()}
         c.scopes.append(scope)
@@ -159,6 +159,11 @@ class MessageNode(Node[Any]):
             c.flush(True)
         c.flush()
         c.scopes.pop()
+        return scope
+
+    def emit_parse(self, c: ParseCode, target: str | None, delimited: bool) -> None:
+        target = target or c.var("record")
+        scope = self.emit_fields(c, delimited)
         record = c.const(self.record, self.record.__name__)
         c.line(f"{target} = {c.const(object.__new__, 'new')}({record})")
         for field in self.record._fields_:
@@ -255,6 +260,16 @@ def _fields(message: type[Message]) -> list[tuple[str, Node[Any]]]:
 def prefix(message: type[Message]) -> Any:
     """The compiled ``f(octets, start, end) -> (record, position)`` that does not mind what follows."""
     return parser(message._node_, False).made()
+
+
+@cache
+def values(message: type[Message]) -> Callable[[bytes, int, int], tuple[Any, ...]]:
+    """The compiled ``f(octets, start, end) -> tuple`` of what a record would keep, for whoever needs none."""
+    node: Any = message._node_
+    c = ParseCode(f"values_{message.__name__}")
+    scope = node.emit_fields(c, True)
+    c.line(f"return {''.join(scope[node.declared[field]] + ', ' for field in message._fields_)}")
+    return c.compile()
 
 
 @cache

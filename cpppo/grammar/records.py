@@ -7,13 +7,14 @@ Must not know octets or how a record was made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, ClassVar
 
 from cpppo.grammar.code import Code
 from cpppo.indexing import leaves, resolve
 
-__all__ = ["Record"]
+__all__ = ["Record", "copier"]
 
 _MISSING = object()
 
@@ -80,6 +81,43 @@ class Record:
     def __repr__(self) -> str:
         body = ", ".join(f"{name}={getattr(self, name, None)!r}" for name in self._fields_)
         return f"{type(self).__name__}({body})"
+
+
+def copier(record: Record) -> Callable[[Any], Any]:
+    """``f(record) -> record`` for records of the shape of one: those inside it are copied, all else is shared."""
+    return _copier(_shape(record))
+
+
+#: A class, and the fields that hold records, with the shape of each.
+_Shape = tuple[type[Record], tuple[tuple[str, Any], ...]]
+
+
+def _shape(record: Record) -> _Shape:
+    fields = ((name, getattr(record, name)) for name in record._fields_)
+    inner = ((name, _shape(value)) for name, value in fields if isinstance(value, Record) and not value._frozen_)
+    return type(record), tuple(inner)
+
+
+@cache
+def _copier(shape: _Shape) -> Callable[[Any], Any]:
+    code = Code(f"copy_{shape[0].__name__}", "record")
+    code.line(f"return {_emit_copy(code, shape, 'record')}")
+    return code.compile()
+
+
+def _emit_copy(code: Code, shape: _Shape, source: str) -> str:
+    """Emit what copies a record; the local variable that holds the copy."""
+    kind, inner = shape[0], dict(shape[1])
+    made = code.var("copy")
+    code.line(f"{made} = {code.const(object.__new__, 'new')}({code.const(kind, kind.__name__)})")
+    for name in kind._fields_:
+        value = f"{source}.{name}"
+        if name in inner:
+            part = code.var(name)
+            code.line(f"{part} = {value}")
+            value = _emit_copy(code, inner[name], part)
+        code.line(f"{made}.{name} = {value}")
+    return made
 
 
 def _plain(value: Any) -> Any:

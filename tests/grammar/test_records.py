@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cpppo import LocalProtocolError, dotdict
-from cpppo.grammar import Message, Struct, const, drop, field, octets, vector
+from cpppo.grammar import Message, Struct, const, copier, drop, field, octets, vector
 from cpppo.server.enip.wire.types import UINT, USINT
 
 
@@ -104,6 +104,28 @@ def test_a_record_can_be_changed_and_copied() -> None:
     assert copy.copy(record) == record and copy.deepcopy(RECORD) == RECORD
     with pytest.raises(AttributeError):
         record.nonsense = 1  # type: ignore[attr-defined]
+
+
+def test_a_copier_copies_the_records_inside() -> None:
+    """All records of a shape by the same function; what is not a record, or frozen, is shared."""
+
+    class Outer(Message):
+        """A record in a record."""
+
+        number = USINT
+        inner = Item
+        other = Item
+
+    Frozen = Struct("Frozen", ["number" / USINT], frozen=True)
+    outer = Outer(number=5, inner=Item(type_id=1, data=b"a"), other=Frozen(number=1))
+    copy_ = copier(outer)
+    made = copy_(outer)
+    assert made == outer and made.inner == outer.inner
+    assert made is not outer and made.inner is not outer.inner and made.other is outer.other
+    made.inner.type_id = 7
+    assert outer.inner.type_id == 1
+    assert copier(made) is copy_ and copier(Outer(number=5, inner=outer.other, other=None)) is not copy_
+    assert copier(RECORD)(RECORD).item is RECORD.item
 
 
 def test_a_record_that_can_be_changed_has_no_hash() -> None:

@@ -12,17 +12,26 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from cpppo.errors import RemoteProtocolError
-from cpppo.grammar import UNPRODUCIBLE, Disagreement, Malformed, framer
+from cpppo.grammar import UNPRODUCIBLE, Disagreement, Malformed, copier, framer, values
 from cpppo.server.enip.device.connections import Origin
 from cpppo.server.enip.device.object import READ_OCTETS, Context
 from cpppo.server.enip.device.router import Device
 from cpppo.server.enip.device.tags import REPLY_OCTETS
 from cpppo.server.enip.listing import LISTS
 from cpppo.server.enip.wire import header, items, status
-from cpppo.server.enip.wire.header import HEADER_OCTETS, MAXIMUM_LENGTH, VERSION, ReplyFrame, RequestFrame
-from cpppo.server.enip.wire.services import REPLY, SERVICES, Reply, Request
+from cpppo.server.enip.wire.header import (
+    HEADER_OCTETS,
+    MAXIMUM_LENGTH,
+    SEND_RR_DATA,
+    VERSION,
+    Header,
+    ReplyFrame,
+    RequestFrame,
+    UnconnectedReply,
+)
+from cpppo.server.enip.wire.services import REPLY, SERVICES, Reply, Request, repeats
 
-__all__ = ["EXPLANATIONS", "Session"]
+__all__ = ["EXPLANATIONS", "REMEMBERED", "REMEMBERED_OCTETS", "Session"]
 
 log = logging.getLogger("enip.srv")
 
@@ -31,6 +40,13 @@ _AROUND = HEADER_OCTETS + 8 + 8 + 4 + 2
 
 #: Malformed requests that are explained in the log, a session; finding out why costs far more than answering.
 EXPLANATIONS = 10
+
+#: Requests of SendRRData remembered at most, and octets of a frame with one: clients ask for the same again and again.
+REMEMBERED, REMEMBERED_OCTETS = 4096, 160
+
+#: By the octets after the header: interface handle, request, and what copies it, as whoever answers may change it;
+#: None of a request that came but once.
+_remembered: dict[bytes, tuple[int, Any, Callable[[Any], Any]] | None] = {}
 
 
 class Session:
@@ -67,10 +83,12 @@ class Session:
         self.origin = Origin()
         self._buffer = b""
         self._most = HEADER_OCTETS + min(most, MAXIMUM_LENGTH)
-        self._null = items.ReplyItem(items.NULL, None)
+        self._short = min(REMEMBERED_OCTETS, self._most)
         self._size = framer(RequestFrame)
+        self._head = values(Header)
         self._parse = RequestFrame.parser()
         self._produce = ReplyFrame.producer()
+        self._produce_unconnected = UnconnectedReply.producer()
 
     @property
     def processed(self) -> int:
@@ -80,11 +98,29 @@ class Session:
     def receive(self, data: bytes) -> bytes:
         """The octets that answer what is whole of ``data`` and what came before it; the rest is kept."""
         total = len(data)
+        if total <= self._short and not self._buffer and not self.closed:
+            reply = self._again(data)
+            if reply is not None:
+                self.received += total
+                return reply
         if HEADER_OCTETS <= total <= self._most and not self._buffer and not self.closed:
             if self._size(data, 0) == total:  # the usual case: one frame, whole
                 self.received += total
                 return self._frame(data)
         return b"".join(self.answers(data))
+
+    def _again(self, octets: bytes) -> bytes | None:
+        """What answers octets that are a frame with a remembered request; None: they are to be taken apart."""
+        known = _remembered.get(octets[HEADER_OCTETS:])
+        if known is None:
+            return None
+        command, length, session, _, context, options = self._head(octets, 0, HEADER_OCTETS)
+        usual = command == SEND_RR_DATA and length == len(octets) - HEADER_OCTETS and not options
+        if not usual or session != self.handle or not self.registered:
+            return None
+        self.requests += 1
+        interface, request, copy = known
+        return self._unconnected(context, interface, copy(request), octets)
 
     def answers(self, data: bytes) -> Iterator[bytes]:
         """As `receive`, reply by reply; a request is carried out when its reply is asked for.  To be used up."""
@@ -99,9 +135,10 @@ class Session:
                 break
             if at + size > total:
                 break
-            reply = self._frame(data[at : at + size])
+            octets = data[at : at + size]
             at += size
-            yield reply
+            reply = self._again(octets) if size <= self._short else None
+            yield self._frame(octets) if reply is None else reply
         self._buffer = data[at:]
 
     def _headless(self, data: bytes, at: int) -> Any:
@@ -186,15 +223,21 @@ class Session:
         request = None if found is None else found[1].data
         if request is None or (request.__class__ is Malformed and request.start == request.end):
             return self._incorrect(frame, octets)
-        context = Context(octets, REPLY_OCTETS, SERVICES, READ_OCTETS, self.origin)
-        reply = self._answered(request, context)
-        answer = items.ReplyItem(items.DATA_UNCONNECTED, reply)
-        wrapped = items.ReplyItems(frame.CIP.interface, 0, [self._null, answer])
+        if len(octets) <= self._short and repeats(request):
+            _remember(octets[HEADER_OCTETS:], frame.CIP.interface, request)
+        return self._unconnected(frame.context, frame.CIP.interface, request, octets)
+
+    def _unconnected(self, context: bytes, interface: int, request: Any, octets: bytes) -> bytes:
+        """The device's reply to a request, in a frame of this session."""
+        reply = self._answered(request, Context(octets, REPLY_OCTETS, SERVICES, READ_OCTETS, self.origin))
+        answer = UnconnectedReply(self.handle, context, interface, reply)
+        produced: bytes
         try:
-            return self._reply(frame, wrapped)
+            produced = self._produce_unconnected(answer)
         except UNPRODUCIBLE as exc:
-            answer.data = self._unsendable(reply, exc)
-            return self._reply(frame, wrapped)
+            answer.reply = self._unsendable(reply, exc)
+            produced = self._produce_unconnected(answer)
+        return produced
 
     def _answered(self, request: Any, context: Context) -> Any:
         """The device's reply to a request."""
@@ -275,6 +318,17 @@ class Session:
             log.info("%s: malformed %s: %s", self.peer, message.__name__, exc)
         except Disagreement as exc:
             log.error("%s: %s", self.peer, exc)
+
+
+def _remember(octets: bytes, interface: int, request: Any) -> None:
+    """Note octets that come for the first time; the second time, keep the request: many come but once."""
+    if octets in _remembered:
+        copy = copier(request)
+        _remembered[octets] = interface, copy(request), copy
+        return
+    if len(_remembered) >= REMEMBERED:  # a hostile peer fills it: start afresh, never grow
+        _remembered.clear()
+    _remembered[octets] = None
 
 
 _COMMANDS: dict[int, Callable[[Session, Any, bytes], bytes]] = {

@@ -1,8 +1,9 @@
 """Attribute: the values behind a tag, and the only way to them.
 
-Owns: storage as packed little-endian octets, element access by index, indices and slice, and the lock around both.
+Owns: storage as packed little-endian octets, element access by index, indices and slice, and the lock around writes.
 Rule: every read and write goes through ``__getitem__`` / ``__setitem__``; a class that overrides neither is read and
-written as packed octets instead, decided once per class.  The lock is never held around an override.
+written as packed octets instead, decided once per class.  The lock keeps writes out of a modification, and is never
+held around an override; to cut out octets is one step of the interpreter, so that reads need no lock.
 Must not know services, frames or sockets.
 """
 
@@ -164,8 +165,7 @@ class Attribute:
         self._write(start * self.type.size, pack(self.type, values))
 
     def _read(self, start: int, stop: int) -> bytes:
-        with self._lock:
-            return bytes(self._octets[start:stop])
+        return bytes(self._octets[start:stop])
 
     def _write(self, start: int, octets: bytes) -> None:
         with self._lock:
@@ -176,8 +176,7 @@ class Attribute:
     def read_octets(self, start: int, stop: int) -> bytes:
         """Octets [start:stop) of the packed elements."""
         if self._reads_packed:
-            with self._lock:
-                return bytes(self._octets[start:stop])
+            return bytes(self._octets[start:stop])
         size = self.type.size
         first, last = start // size, -(-stop // size)
         octets = pack(self.type, self._given(first, last))

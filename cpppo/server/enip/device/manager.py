@@ -66,16 +66,23 @@ class ConnectionManager(Object):
         self._identity = identity
         self._route = route
         self._here = {Path.of([]), Path.of([{"port": _BACKPLANE, "link": _SLOT}])}
+        #: The last route that led here: paths are remembered, so it is mostly the same one again.
+        self._came: Path | None = None
 
     @serves(UNCONNECTED_SEND)
     def unconnected_send(self, target: Target, data: Any, context: Context) -> Any:
         """Answer the embedded request, if the route leads here."""
         if not isinstance(data, UnconnectedSend):  # sent inside another: there is nowhere further to go
             raise StatusError(status.SERVICE_NOT_SUPPORTED)
-        if data.route not in self._here:
-            left, reason = _astray(data.route.segment)
-            return Reply(UNCONNECTED_SEND.code | REPLY, status.CONNECTION_FAILURE, reason, USINT.produce(_words(left)))
-        return self._route(data.request, context.inside(EMBEDDED))
+        route = data.route
+        if route is not self._came:
+            if route not in self._here:
+                left, reason = _astray(route.segment)
+                code = UNCONNECTED_SEND.code | REPLY
+                return Reply(code, status.CONNECTION_FAILURE, reason, USINT.produce(_words(left)))
+            self._came = route
+        context.services = EMBEDDED  # there is nothing else in this frame that it is needed for
+        return self._route(data.request, context)
 
     @serves(wire.FORWARD_OPEN)
     def forward_open(self, target: Target, data: Any, context: Context) -> Any:

@@ -36,10 +36,6 @@ _WIDER = {
     "DINT": {"LINT", "REAL", "LREAL"},
     "REAL": {"LREAL"},
 }
-#: Octets of a type in front of data, and of a structure's type and handle.
-_HEAD, _STRUCTURE_HEAD = 2, 4
-
-_TagData = tag.TagData
 
 #: Told (name, type, first element, octets, "==" or "<=") of every read and write.
 Observer = Callable[[str, Kind, int, bytes, str], None]
@@ -77,57 +73,58 @@ class TagServices(Object):
             raise StatusError(status.PRIVILEGE_VIOLATION)
         if attribute.error:
             raise StatusError(attribute.error)
-        kind = target.kind
-        size = kind.size
+        kind, head = target.kind, target.head
         if not 0 < elements <= target.count:
             raise StatusError(status.LOGIX, status.BEYOND_END)
-        if attribute.varying is not None and attribute.varying is kind:
-            return self._read_varying(target, attribute.varying, elements, offset, context)
+        if head is None:
+            raise StatusError(status.RESOURCE_UNAVAILABLE)
+        if target.varying is not None:
+            return self._read_varying(target, target.varying, head, elements, offset, context)
+        size = kind.size
         left = elements * size - offset
         if left <= 0:
             raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)
-        handle = target.handle
-        room = context.room - REPLY_HEAD - (_HEAD if handle is None else _STRUCTURE_HEAD)
+        room = context.room - REPLY_HEAD - len(head)
         if room < 0:
             raise StatusError(status.REPLY_TOO_LARGE)
         if room > context.data:
             room = context.data
         partial = left > room
         if partial:  # whole elements, or a part of a structure: a reply with nothing of it would lead nowhere
-            left = max(room - room % size or (room if handle is not None else 0), 0)
+            left = max(room - room % size or (room if target.handle is not None else 0), 0)
         first = target.first + offset
         octets = attribute.read_octets(first, first + left) if left else b""
         if target.bit is not None and octets:
             octets = _TRUE if octets[0] >> target.bit & 1 else _FALSE
         if self.observer is not None:
             self._observed(target.name, kind, first - target.base, octets, "==")
-        if partial:
-            return Answer(_TagData(kind.tag_type, handle, octets), status.PARTIAL)
-        return _TagData(kind.tag_type, handle, octets)
+        return Answer(head + octets, status.PARTIAL) if partial else head + octets
 
-    def _read_varying(self, target: Target, kind: ShortString, elements: int, offset: int, context: Context) -> Any:
+    def _read_varying(
+        self, target: Target, kind: ShortString, head: bytes, elements: int, offset: int, context: Context
+    ) -> Any:
         """Elements that are sent in as many octets as each needs: whole ones, or a part of the first left."""
         kept = self._attribute(target).read_octets(target.first, target.first + elements * kind.size)
         parts = kind.sent(kept)
         octets, ends = b"".join(parts), list(accumulate(map(len, parts)))
         if offset >= len(octets):
             raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)
-        room = max(context.most(_HEAD), 0)
+        room = max(context.most(len(head)), 0)
         first, stop = bisect_right(ends, offset), bisect_right(ends, offset + room)
         end = ends[stop - 1] if stop > first else offset + room
         first += offset > 0 and offset not in ends[first - 1 : first]
         shown = kept[first * kind.size : stop * kind.size]
         self._observed(target.name, kind, target.first + first * kind.size, shown, "==")
-        data = _TagData(kind.tag_type, None, octets[offset:end])
+        data = head + octets[offset:end]
         return data if stop == len(ends) else Answer(data, status.PARTIAL)
 
     @serves(tag.WRITE_TAG)
     def write_tag(self, target: Target, data: Any, context: Context) -> Any:
         """Exactly the elements announced."""
-        attribute = self._writable(target)
+        self._writable(target)
         kind = self._kind(target, data)
         self._bounds(target, data.elements)
-        varying = attribute.varying
+        varying = target.varying
         if varying is not None and varying is kind:
             kept, used = varying.received(data.data, data.elements)
             short = len(kept) < data.elements * kind.size
@@ -144,11 +141,11 @@ class TagServices(Object):
     @serves(tag.WRITE_TAG_FRAGMENTED)
     def write_tag_fragmented(self, target: Target, data: Any, context: Context) -> Any:
         """A part of the elements announced, from an octet offset on."""
-        attribute = self._writable(target)
+        self._writable(target)
         kind = self._kind(target, data)
         self._bounds(target, data.elements)
-        if attribute.varying is not None and attribute.varying is kind:
-            return self._write_varying(target, attribute.varying, data)
+        if target.varying is not None and target.varying is kind:
+            return self._write_varying(target, target.varying, data)
         total = data.elements * kind.size
         if data.offset >= total:
             raise StatusError(status.LOGIX, status.OFFSET_BEYOND_END)

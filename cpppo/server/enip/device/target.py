@@ -14,6 +14,8 @@ from cpppo.errors import StatusError
 from cpppo.server.enip.device.attribute import Attribute
 from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.path import SEGMENTS
+from cpppo.server.enip.wire.services.tag import TagData
+from cpppo.server.enip.wire.strings import ShortString
 from cpppo.server.enip.wire.structures import Structure
 from cpppo.server.enip.wire.types import BOOL, Kind
 
@@ -34,9 +36,11 @@ class Target:
     """What a path leads to.  ``object``; ``attribute_id``; ``instance``: its number, where one object answers for many;
     ``services``: the handlers of what can be asked, by service code.
 
-    Of a tag: ``attribute``; ``kind``: the type of what is addressed, and ``handle`` of a structure; ``base``: octets
-    before the array it is in; ``first``: octets before the first element addressed; ``count``: elements from there on;
-    ``bit``: of a BOOL, in that octet; ``name``: that of the array.  ``absent``: the status if there is no attribute.
+    Of a tag: ``attribute``; ``kind``: the type of what is addressed, and ``handle`` of a structure; ``head``: the
+    octets of both in front of its data, None if the type has no code; ``varying``: the type, if its elements are sent
+    in fewer octets than they are kept in; ``base``: octets before the array it is in; ``first``: octets before the
+    first element addressed; ``count``: elements from there on; ``bit``: of a BOOL, in that octet; ``name``: that of
+    the array.  ``absent``: the status if there is no attribute.
     """
 
     __slots__ = (
@@ -48,16 +52,20 @@ class Target:
         "count",
         "first",
         "handle",
+        "head",
         "instance",
         "kind",
         "name",
         "object",
         "services",
+        "varying",
     )
 
     kind: Kind
     bit: int | None
     handle: int | None
+    head: bytes | None
+    varying: ShortString | None
 
     def __init__(
         self,
@@ -101,6 +109,8 @@ class Target:
             count, index = self._enter(one.symbolic, start)
             start = 0
         self.handle = self.kind.handle if isinstance(self.kind, Structure) else None
+        self.head = None if self.kind.tag_type is None else TagData(self.kind.tag_type, self.handle).produce()
+        self.varying = attribute.varying if self.kind is attribute.varying else None
         self.first = self.base + start * self.kind.size
         self.count = count - start
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cpppo.grammar import Message, guarded, octets, payload, switch
-from cpppo.server.enip.wire.items import ItemList, ReplyItems, RequestItems
+from cpppo.grammar import Message, const, guarded, octets, payload, switch
+from cpppo.server.enip.wire.items import DATA_UNCONNECTED, NULL, ItemList, ReplyItems, RequestItems
+from cpppo.server.enip.wire.services import Reply
 from cpppo.server.enip.wire.types import UDINT, UINT
 
 __all__ = [
@@ -26,9 +27,11 @@ __all__ = [
     "SEND_UNIT_DATA",
     "UNREGISTER_SESSION",
     "VERSION",
+    "Header",
     "Register",
     "ReplyFrame",
     "RequestFrame",
+    "UnconnectedReply",
 ]
 
 NOP, LIST_SERVICES, LIST_IDENTITY, LIST_INTERFACES = 0x0000, 0x0004, 0x0063, 0x0064
@@ -63,6 +66,17 @@ _REPLIES: dict[int, Any] = {
 }
 
 
+class Header(Message):
+    """What every frame begins with."""
+
+    command = UINT
+    length = UINT
+    session = UDINT
+    status = UDINT
+    context = octets(8)
+    options = UDINT
+
+
 class RequestFrame(Message):
     """A whole frame from a client."""
 
@@ -85,3 +99,22 @@ class ReplyFrame(Message):
     context = octets(8)
     options = UDINT
     CIP = guarded(switch(command, _REPLIES, default=payload(), likely=(SEND_RR_DATA, REGISTER_SESSION))).within(length)
+
+
+class UnconnectedReply(Message):
+    """A `ReplyFrame` as nearly all are: SendRRData with a null address and the reply to a request, in one piece."""
+
+    command = const(SEND_RR_DATA, UINT)
+    length = UINT
+    session = UDINT
+    status = const(0, UDINT)
+    context = octets(8)
+    options = const(0, UDINT)
+    interface = UDINT
+    timeout = const(0, UINT)
+    count = const(2, UINT)
+    address = const(NULL, UINT)
+    empty = const(0, UINT)
+    type_id = const(DATA_UNCONNECTED, UINT)
+    size = UINT
+    reply = Reply.within(size).within(length - 16)

@@ -211,6 +211,14 @@ def test_routes_that_lead_nowhere(simulator: Simulator, route: str, reply: str |
     assert simulator.device["Word"].value == 7
 
 
+def test_routes_by_turns(simulator: Simulator) -> None:
+    """A route that leads here says nothing of the next one."""
+    nowhere = bytes.fromhex("01 00 01 05")
+    for route, status in [(BACKPLANE, 0), (nowhere, 1), (b"\0\0", 0), (nowhere, 1), (BACKPLANE, 0), (BACKPLANE, 0)]:
+        for request in (WORD, read(symbol("Wide"))):
+            assert simulator.cip(unconnected(request, route))[2] == status
+
+
 def test_route_by_an_address(simulator: Simulator) -> None:
     """A port that has an IP address behind it: no such port."""
     link = b"10.0.0.1"

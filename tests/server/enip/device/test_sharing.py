@@ -145,8 +145,9 @@ def test_a_blocking_attribute_delays_only_its_own_session(slow: Device) -> None:
 
 
 def test_attributes_do_not_wait_for_each_other() -> None:
-    """While the lock of one attribute is held, another is read and written."""
+    """While the lock of one attribute is held, another is read and written, and that one read."""
     one, other = Attribute("A", INT, 1), Attribute("B", INT, 2)
     with one._lock:
         other.value = 3
         assert other.value == 3 and other.octets() == b"\3\0"
+        assert one.value == 1 and one.octets() == b"\1\0"

@@ -10,11 +10,19 @@ from typing import Any
 import pytest
 
 from cpppo import LocalProtocolError
-from cpppo.grammar import Malformed, framer
-from cpppo.server.enip.wire.header import HEADER_OCTETS, MAXIMUM_LENGTH, ReplyFrame, RequestFrame
-from cpppo.server.enip.wire.services import Request
+from cpppo.grammar import REJECTS, Malformed, framer, values
+from cpppo.server.enip.wire.header import (
+    HEADER_OCTETS,
+    MAXIMUM_LENGTH,
+    Header,
+    ReplyFrame,
+    RequestFrame,
+    UnconnectedReply,
+)
+from cpppo.server.enip.wire.items import ReplyItem, ReplyItems
+from cpppo.server.enip.wire.services import Reply, Request
 from tests.grammar.harness import examine
-from tests.helpers import refused, same, stepped
+from tests.helpers import check_wire, refused, same, stepped
 from tests.server.enip.wire.names import NAMES, VECTORS
 from tests.strategies import damaged
 
@@ -154,6 +162,29 @@ def test_a_path_of_many_segments() -> None:
     record = Request.parse(octets)
     assert record.path.element == (1,) * 255
     assert record.produce() == octets
+
+
+@pytest.mark.parametrize("extended", [[], [5, 0x2105]])
+@pytest.mark.parametrize("data", [b"", b"\xc3\0\7\0", bytes(4000)], ids=len)
+def test_a_reply_in_one_piece_is_the_same_octets(extended: list[int], data: bytes) -> None:
+    """`UnconnectedReply` says what a `ReplyFrame` with two items does."""
+    reply = Reply(0xCC, 6, extended, data)
+    items = ReplyItems(9, 0, [ReplyItem(0, None), ReplyItem(0xB2, reply)])
+    octets = ReplyFrame(0x6F, 5, 0, b"contexts", 0, items).produce()
+    whole = UnconnectedReply(session=5, context=b"contexts", interface=9, reply=reply)
+    assert whole.produce() == octets
+    if len(data) < 100:
+        check_wire(UnconnectedReply, octets, whole, reserved=(41,))
+
+
+def test_a_header_alone() -> None:
+    """As a record, and as its values without one."""
+    head = Header(command=0x6F, length=0, session=0x11223344, status=0, context=bytes(8), options=0)
+    check_wire(Header, HEADER, head)
+    told = values(Header)
+    assert told(b"." + HEADER + b".", 1, 25) == (0x6F, 0, 0x11223344, 0, bytes(8), 0)
+    with pytest.raises(REJECTS):
+        told(HEADER, 0, 23)
 
 
 # ------------------------------------------------------------------ damage

@@ -34,6 +34,8 @@ class Service(NamedTuple):
     answered: tuple[int, ...] = (0x00,)
     #: Whether it can be asked of an attribute by its name alone.
     symbolic: bool = False
+    #: Whether clients mostly send the same requests for it, octet by octet, again and again.
+    repeats: bool = False
 
 
 class RequestEnvelope(Message):

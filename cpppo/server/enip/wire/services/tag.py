@@ -77,11 +77,11 @@ class ReadModifyWriteTag(Message):
     masks = octets()
 
 
-READ_TAG = Service(0x4C, "Read Tag", ReadTag, TagData, answered=(0x00, 0x06), symbolic=True)
+READ_TAG = Service(0x4C, "Read Tag", ReadTag, TagData, answered=(0x00, 0x06), symbolic=True, repeats=True)
 WRITE_TAG = Service(0x4D, "Write Tag", WriteTag, Void, symbolic=True)
 RMW_TAG = Service(0x4E, "Read Modify Write Tag", ReadModifyWriteTag, Void, symbolic=True)
 READ_TAG_FRAGMENTED = Service(
-    0x52, "Read Tag Fragmented", ReadTagFragmented, TagData, answered=(0x00, 0x06), symbolic=True
+    0x52, "Read Tag Fragmented", ReadTagFragmented, TagData, answered=(0x00, 0x06), symbolic=True, repeats=True
 )
 WRITE_TAG_FRAGMENTED = Service(0x53, "Write Tag Fragmented", WriteTagFragmented, Void, symbolic=True)
 
