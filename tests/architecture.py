@@ -131,7 +131,12 @@ LOCKED_FILES = frozenset(
 LOCK_NAMES = frozenset({"Lock", "RLock", "local", "get_ident"})
 
 #: Dependencies with one single importer.
-OWNERS: Mapping[str, str] = {"greenery": "cpppo.automata.regex", "pymodbus": "cpppo.remote.pymodbus_fixes"}
+OWNERS: Mapping[str, str] = {
+    "greenery": "cpppo.automata.regex",
+    "pymodbus": "cpppo.remote.pymodbus_fixes",
+    "pytz": "cpppo.history.zones",
+    "tzlocal": "cpppo.history.zones",
+}
 
 #: What not every operating system has: modules, and names in modules.
 POSIX_MODULES = frozenset("pty tty fcntl termios resource pwd grp syslog".split())

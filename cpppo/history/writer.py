@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 from cpppo.errors import Error
+from cpppo.history.moments import render
 from cpppo.history.record import TORN, Record, format_comment, format_record
-from cpppo.history.timestamp import render
 from cpppo.timing import timer
 
 __all__ = ["Writer", "open_to_append"]
