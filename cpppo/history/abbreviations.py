@@ -7,6 +7,7 @@ taken over from a region that is refused.  Must not know texts of moments.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -94,7 +95,7 @@ class Abbreviations:
 
     def moments(self, label: str, wall: float) -> list[float] | None:
         """The moments that a clock showing ``wall`` may mean with an abbreviation, or name of a zone; None: unknown."""
-        meaning = self._meanings.get(label) or _unasked(label)
+        meaning = self._meanings.get(label) or _unasked(label, os.environ.get("TZ"))
         return None if meaning is None else meaning.moments(wall)
 
 
@@ -102,8 +103,9 @@ def _merged(label: str, zones: Iterable[Zone]) -> Meaning:
     return Meaning(span for zone in zones for span in zone.meanings[label].spans())
 
 
-def _unasked(label: str) -> Meaning | Zone | None:
-    """What a name means without being supported: to this machine's zone, if that has a name; else as a zone."""
+@lru_cache(1024)
+def _unasked(label: str, told: str | None) -> Meaning | Zone | None:
+    """What a name means without being supported: to this machine's zone, which TZ tells; else as that of a zone."""
     try:
         local: Zone | None = get_localzone()
     except UnknownTimeZoneError:  # there is none, or no package to ask

@@ -23,13 +23,16 @@ _EPOCH = datetime(1970, 1, 1)
 #: The abbreviations that all texts are read with.
 ABBREVIATIONS = Abbreviations()
 
-#: Days whose text is remembered.
-_DAYS_REMEMBERED = 4096
+#: Days of which the text is remembered; and of seconds that were read, in milliseconds: records come many a second.
+_REMEMBERED = 4096
 _days: dict[int, str] = {}
+_seconds: dict[str, int] = {}
+
 _SCALES = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000]
 _MINUTES = [f" {minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
 _SECONDS = [f"{second:02}" for second in range(60)]
 _MILLISECONDS = [f".{part:03}" for part in range(1000)]
+_MILLISECONDS_READ = {text: part for part, text in enumerate(_MILLISECONDS)}
 
 #: How much of a text an error shows.
 _SHOWN = 60
@@ -49,17 +52,20 @@ def render(value: float, zone: ZoneLike = None, decimals: int = 3) -> str:
     In any zone but UTC an abbreviation follows, or the offset where that would not tell the moment.
     UsageError beyond years 1 to 9999.
     """
-    if zone is None:
-        return _digits(value, decimals)
-    where = zone_of(zone)
-    if where is UTC:
-        return _digits(value, decimals)
+    where = UTC if zone is None else zone_of(zone)
     try:
-        seconds = scaled(value, decimals) // _SCALES[decimals]
+        if decimals == 3:
+            seconds, part = divmod(scaled(value, 3), 1000)
+            text = _MILLISECONDS[part]
+        else:
+            seconds, part = divmod(scaled(value, decimals), _SCALES[decimals])
+            text = f".{part:0{decimals}}" if decimals else ""
+        if where is UTC:
+            return _digits(seconds) + text
+        _, offset, label, _ = where.at(seconds)
+        return f"{_digits(seconds + offset)}{text} {_label(where, seconds, offset, label)}"
     except (OverflowError, ValueError) as exc:
-        raise _no_moment(value, exc) from None
-    _, offset, label, _ = where.at(seconds)
-    return f"{_digits(value, decimals, offset)} {_label(where, seconds, offset, label)}"
+        raise UsageError(f"{value!r} is no moment of the years 1 to 9999, in seconds since 1970: {exc}") from None
 
 
 def scaled(value: float, decimals: int) -> int:
@@ -74,40 +80,26 @@ def scaled(value: float, decimals: int) -> int:
     return whole
 
 
-def _digits(value: float, decimals: int, offset: int = 0) -> str:
-    """The digits of a clock that is so many seconds before UTC."""
-    try:
-        if decimals == 3:
-            seconds, part = divmod(scaled(value, 3), 1000)
-            text = _MILLISECONDS[part]
-        else:
-            seconds, part = divmod(scaled(value, decimals), _SCALES[decimals])
-            text = f".{part:0{decimals}}" if decimals else ""
-        day, second = divmod(seconds + offset, 86400)
-        minute, second = divmod(second, 60)
-        return f"{_days.get(day) or _day(day)}{_MINUTES[minute]}{_SECONDS[second]}{text}"
-    except (OverflowError, ValueError) as exc:
-        raise _no_moment(value, exc) from None
+def _digits(wall: int) -> str:
+    """What a clock shows, to the second."""
+    day, second = divmod(wall, 86400)
+    minute, second = divmod(second, 60)
+    return (_days.get(day) or _day(day)) + _MINUTES[minute] + _SECONDS[second]
 
 
 def _day(day: int) -> str:
     text = (_EPOCH + timedelta(days=day)).date().isoformat()
-    if len(_days) >= _DAYS_REMEMBERED:
+    if len(_days) >= _REMEMBERED:
         _days.clear()
     _days[day] = text
     return text
 
 
-def _no_moment(value: float, exc: Exception) -> UsageError:
-    return UsageError(f"{value!r} is no moment of the years 1 to 9999, in seconds since 1970: {exc}")
-
-
 def _label(zone: Zone, seconds: int, offset: int, label: str) -> str:
     """What follows the digits: the zone's abbreviation, if it is read back as this moment by all who can read it."""
     wall = seconds + offset
-    if label and not numeric(label):
-        meaning = zone.meanings[label]
-        if len(meaning.moments(wall)) == 1:
+    if label[:1] not in "+-":
+        if len(zone.meanings[label].moments(wall)) == 1:
             read = ABBREVIATIONS.moments(label, wall)
             if read is None or read == [seconds]:
                 return label
@@ -126,19 +118,41 @@ def parse(text: str, zone: ZoneLike = None) -> float:
 
     UsageError (a ValueError) for what is no such text, and for local times that do not tell one moment.
     """
-    if len(text) == 23 and text[7:20:3] == "- ::." and zone is None:  # as we write it
-        try:
-            return (datetime.fromisoformat(text) - _EPOCH).total_seconds()
-        except (ValueError, TypeError):
-            pass
+    try:  # as we write it
+        wall = (_seconds.get(text[:19]) or _second(text)) + _MILLISECONDS_READ[text[19:23]]
+    except (KeyError, ValueError):
+        return _parsed(text, zone)
+    if zone is None:
+        return wall / 1000 if len(text) == 23 else _parsed(text, zone)
+    if text[23:24] == " " and (meaning := zone_of(zone).meanings.get(text[24:])):
+        seconds, part = divmod(wall, 1000)
+        moments = meaning.moments(seconds)
+        if len(moments) == 1:
+            return (int(moments[0]) * 1000 + part) / 1000
+    return _parsed(text, zone)
+
+
+def _second(text: str) -> int:
+    """The milliseconds of what a text has up to the second, if that is as we write it; else ValueError."""
+    if text[7:20:3] != "- ::.":  # interpreters differ in what else they take
+        raise ValueError(_FORM)
+    elapsed = datetime.fromisoformat(text[:19]) - _EPOCH
+    if len(_seconds) >= _REMEMBERED:
+        _seconds.clear()
+    _seconds[text[:19]] = wall = (elapsed.days * 86400 + elapsed.seconds) * 1000
+    return wall
+
+
+def _parsed(text: str, zone: ZoneLike) -> float:
     found = _TEXT.fullmatch(text)
     try:
         if found is None:
             raise ValueError(_FORM)
         *numbers, fraction, label = found.groups()
         year, month, day, hour, minute, second = map(int, numbers)
-        wall = datetime(year, month, day, hour, minute, second) - _EPOCH
-        seconds = _resolved(wall.days * 86400 + wall.seconds, label, zone)
+        elapsed = datetime(year, month, day, hour, minute, second) - _EPOCH
+        wall = elapsed.days * 86400 + elapsed.seconds
+        seconds = _resolved(wall, label, zone)
     except ValueError as exc:  # UsageError among them
         raise UsageError(f"{text[:_SHOWN]!r} is no moment: {exc}") from None
     return (seconds * 1_000_000 + int((fraction or "").ljust(6, "0"))) / 1_000_000
@@ -190,6 +204,6 @@ def _shows(zone: Zone, moment: float, wall: int) -> bool:
 
 def _candidate(zone: Zone, moment: float) -> str:
     _, offset, label, _ = zone.at(moment)
-    return f"{_digits(moment, 0, offset)} {format_numeric(offset)}" + (
+    return f"{_digits(int(moment) + offset)} {format_numeric(offset)}" + (
         f" ({label})" if label and not numeric(label) else ""
     )
