@@ -155,8 +155,9 @@ def _made(which: str | tzinfo | None) -> Zone:
     offset = which.utcoffset(None) if which is not None else None
     if which is None or offset is None:
         raise UnknownTimeZoneError(f"{which!r} has no name; give a zone by name, as in America/Edmonton")
-    label = which.tzname(None) or ""
-    return Zone(label, [Period(_ALWAYS, int(offset.total_seconds()), label, False)], which)
+    return Zone(
+        str(which), [Period(_ALWAYS, int(offset.total_seconds()), "", False)], which
+    )  # its name is no abbreviation
 
 
 def _periods(native: Any) -> Iterator[Period]:

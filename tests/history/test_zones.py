@@ -12,6 +12,7 @@ import pytest
 import pytz
 
 from cpppo.history import zones
+from cpppo.history.moments import render
 from cpppo.history.zones import UTC, UnknownTimeZoneError, Zone, get_localzone, zone_names, zone_of
 from tests.tools import python_environment
 
@@ -75,6 +76,7 @@ def test_fixed_offsets() -> None:
     """Offsets of datetime and of pytz are zones without changes; None and UTC in all forms are one."""
     assert zone_of(timezone(timedelta(hours=-6))).at(0).offset == -6 * 3600
     assert zone_of(pytz.FixedOffset(90)).at(0).offset == 90 * 60
+    assert render(0, timezone(timedelta(hours=-6), "CST")) == "1969-12-31 18:00:00.000 -0600"
     assert zone_of(None) is zone_of(timezone.utc) is zone_of("UTC") is UTC
     assert zone_of("Etc/GMT+3").at(0)[1:3] == (-3 * 3600, "-03")
 
