@@ -93,6 +93,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.server.enip.io", "cli"),
     ("cpppo.server.enip.thruput", "cli"),
     ("cpppo.server.enip.historize", "cli"),
+    ("cpppo.server.enip.replay", "cli"),
     ("cpppo.server.enip.weather", "cli"),
 )
 
@@ -136,6 +137,8 @@ OWNERS: Mapping[str, str] = {
     "pymodbus": "cpppo.remote.pymodbus_fixes",
     "pytz": "cpppo.history.zones",
     "tzlocal": "cpppo.history.zones",
+    "pyarrow": "cpppo.history.convert",
+    "matplotlib": "cpppo.history.plot",
 }
 
 #: What not every operating system has: modules, and names in modules.

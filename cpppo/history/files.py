@@ -30,13 +30,39 @@ DAMAGES: tuple[type[Exception], ...] = (EOFError, zlib.error, lzma.LZMAError, OS
 _ZSTANDARD = ("compression.zstd", "backports.zstd", "zstandard")
 
 
+class _Decompressed(io.RawIOBase):
+    """A file of another library, to read; its own error is OSError here."""
+
+    def __init__(self, file: Any, error: type[Exception]) -> None:
+        self._file, self._error = file, error
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            octets = self._file.read(len(buffer))
+        except self._error as exc:
+            raise OSError(f"no Zstandard, or damaged: {exc}") from exc
+        buffer[: len(octets)] = octets
+        return len(octets)
+
+    def fileno(self) -> int:
+        return int(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 def _zstandard(path: str, mode: str) -> Any:
     for name in _ZSTANDARD:
         try:
             module = import_module(name)
         except ImportError:
             continue
-        return module.open(path, mode)
+        file = module.open(path, mode)
+        return _Decompressed(file, module.ZstdError) if mode == "rb" else file
     raise UsageError(f"{path} is compressed by Zstandard, for which there is no library: pip install backports.zstd")
 
 

@@ -9,6 +9,7 @@ Must not know what data mean, nor the clock.
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -36,6 +37,10 @@ _TRIES = 1000
 
 class HistoryExhausted(Error):
     """There is no file to read."""
+
+
+def _missing(path: Path) -> str:
+    return f"{path}: there is no such file, nor {path.name}.0 or the like beside it"
 
 
 def raising(exc: DataError) -> None:
@@ -88,7 +93,7 @@ class Stream:
         """
         source = self._settled(lambda there: self._member_at(there, start))
         if source is None:
-            raise HistoryExhausted(f"{self.path}: there is no such file, nor {self.path.name}.0 or the like beside it")
+            raise HistoryExhausted(_missing(self.path))
         previous: Entry | None = None
         while source is not None:
             try:
@@ -136,6 +141,28 @@ class Stream:
         source = self._opened(member, lambda exc: None)
         try:
             return next(source.entries(), None)
+        finally:
+            source.close()
+
+    def members(self) -> list[Member]:
+        """The files there are, oldest first; HistoryExhausted if there is none."""
+        found = members(self.path)
+        if not found:
+            raise HistoryExhausted(_missing(self.path))
+        return found[::-1]
+
+    def last_time(self) -> float | None:
+        """The time of the last record, if it can be had without reading much; None if not, or if there is none."""
+        newest = next(iter(members(self.path)), None)
+        if newest is None or newest.end:
+            return None
+        source = self._opened(newest, lambda exc: None)
+        try:
+            source.seek(math.inf)
+            for one in source.entries():
+                if one is None:
+                    break
+            return source.latest if source.latest > -math.inf else None
         finally:
             source.close()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO
 
 import pytest
 
@@ -64,10 +66,36 @@ def test_without_a_library_for_zstandard(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(UsageError, match="x.zst is compressed by Zstandard.*pip install backports.zstd"):
         opener("x.zst")
     module = ModuleType("zstandard")
-    module.open = lambda path, mode: open(path, mode)  # type: ignore[attr-defined]
+    module.open, module.ZstdError = open, RuntimeError  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "zstandard", module)
     with pytest.raises(FileNotFoundError):
         opener("/nowhere/x.zst")
+
+
+def test_zstandard_by_any_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the library, what it gives is read by lines, its own error is an OSError, and it is closed."""
+    (tmp_path / "x.zst").write_bytes(b"one\ntwo\n")
+    opened: list[BinaryIO] = []
+
+    class Strange(Exception):
+        pass
+
+    class Damaged(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise Strange("frame")
+
+    module = ModuleType("zstandard")
+    module.open = lambda path, mode: opened.append(open(path, mode)) or opened[-1]  # type: ignore[attr-defined]
+    module.ZstdError = Strange  # type: ignore[attr-defined]
+    for name in ("compression.zstd", "backports.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "zstandard", module)
+    with opener(tmp_path / "x.zst") as file:
+        assert list(file) == [b"one\n", b"two\n"] and file.fileno() == opened[0].fileno()
+    assert opened[0].closed
+    module.open = lambda path, mode: Damaged()  # type: ignore[attr-defined]
+    with opener(tmp_path / "x.zst") as file, pytest.raises(OSError, match="damaged: frame"):
+        file.readline()
 
 
 def test_members(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from cpppo.errors import UsageError
+from cpppo.errors import Error, UsageError
 from cpppo.logs import NORMAL
 from cpppo.server.command import (
     format_address,
@@ -92,6 +92,12 @@ def main(
         if settings.check:
             print(f"{settings.config}: {said}: all right")
             return 0
+        replay = None
+        if settings.play is not None:
+            try:
+                replay = _replay(settings, device)
+            except (OSError, Error) as exc:
+                return _failed(1, f"cannot play {settings.play}: {exc}")
         wanted = connections_for(settings.connections) + _OTHER_DESCRIPTORS
         if 0 < (got := raise_descriptor_limit(wanted)) < wanted:
             log.log(NORMAL, "%d descriptors can be open at once; --connections may want up to %d", got, wanted)
@@ -114,6 +120,9 @@ def main(
             return _failed(1, refused(exc, settings.address, ADDRESS[1]))
         surroundings["address"] = serving.address
         count, where = len(device.tags()), format_address(serving.address)
+        if replay is not None:
+            stack.callback(replay.stop)
+            replay.start()
         started = f"enip_server: {count} tag{'' if count == 1 else 's'} on {where}; Ctrl-C ends it"
         serve_until_interrupted(serving, lambda: print(started, file=sys.stderr, flush=True), argv is None)
     return 0
@@ -144,6 +153,12 @@ def _device(settings: Settings, attribute_class: type[Attribute], identity_class
     if settings.delay.range[1]:
         log.log(NORMAL, "Delaying all responses by %s seconds", settings.delay)
     return device, plant.summary()
+
+
+def _replay(settings: Settings, device: Device) -> Any:
+    from cpppo.server.enip.replay import Replay  # seldom wanted
+
+    return Replay(device, str(settings.play), settings.factor, settings.loop)
 
 
 def _profiling(path: str) -> Callable[[Callable[[], None]], None]:
