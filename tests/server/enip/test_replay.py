@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from bench.recorded import compared, recorded_and_replayed
 from cpppo.history import HistoryExhausted, Stream, Writer
 from cpppo.server.enip import simulator
 from cpppo.server.enip.client import connector, parse_operations
 from cpppo.server.enip.device import Attribute, Device
-from cpppo.server.enip.historize import historized
 from cpppo.server.enip.replay import Replay
-from cpppo.server.enip.wire.types import INT, REAL
+from cpppo.server.enip.wire.types import INT
 from tests.tools import Server, run_module
 
 WHEN = 1405461824.0
@@ -162,57 +162,19 @@ def test_client_cannot_record(tmp_path: Path) -> None:
         assert done.returncode == 2 and "cannot record to" in done.stderr and plc["Level"].value == 0
 
 
-def plant_recorded(path: Path, seconds: float, clients: int) -> None:
-    """A plant with a tag a client, which each of them writes and reads as fast as it can; recorded."""
-    with Writer(path) as history:
-        names = [f"Tag{client}" for client in range(clients)]
-        with simulator(*(f"{name}=DINT[10]" for name in names), attribute_class=historized(history)) as plc:
-            ends = time.monotonic() + seconds
-
-            def work(name: str) -> None:
-                connection = connector(*plc.address, timeout=5.0)
-                number = 0
-                while time.monotonic() < ends:
-                    number += 1
-                    asked = [f"{name}[{number % 8}-{number % 8 + 1}]=(DINT){number},{-number}", f"{name}[0-9]"]
-                    failures, _ = connection.process(operations=parse_operations(asked))
-                    assert not failures
-                connection.close()
-
-            threads = [threading.Thread(target=work, args=(name,)) for name in names]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-
-
-def replayed(path: Path, again: Path, factor: float, clients: int) -> None:
-    """Play a recording to a plant that is recorded itself."""
-    with Writer(again) as history:
-        device, kind = Device(), historized(history)
-        for client in range(clients):
-            device.add_tag(kind(f"Tag{client}", REAL, default=[0.0] * 10))
-        replay = Replay(device, str(path), factor)
-        replay.start()
-        replay.join()
-
-
-def compared(path: Path, again: Path, factor: float) -> list[float]:
-    """Every value of a recording is in the other, in its order; how much later than due each was set, in seconds."""
-    first, second = recorded(path), recorded(again)
-    assert len(first) == len(second) > 100
-    late = []
-    for (when, serial, data), (now, other, played) in zip(first, second, strict=True):
-        assert (serial, list(data.values())) == (other, list(played.values()))
-        late.append((now - second[0][0]) - (when - first[0][0]) / factor)
-    return late
-
-
 @pytest.mark.long
 def test_plant_is_recorded_under_load_and_replayed(tmp_path: Path) -> None:
     """A plant recorded for five seconds under load is replayed at 10 times its speed: value by value, and in time."""
-    path, again = tmp_path / "plant.hst", tmp_path / "again.hst"
-    plant_recorded(path, 5.0, 4)
-    replayed(path, again, 10.0, 4)
-    late = compared(path, again, 10.0)
-    assert sorted(late)[len(late) // 2] < 0.5 and min(late) > -0.1
+    outcome = recorded_and_replayed(tmp_path, 5.0, 4, 10.0)
+    assert outcome.records > 100 and outcome.differences == []
+    assert outcome.median_late_s < 0.5 and outcome.least_late_s > -0.1
+
+
+def test_differences_are_found(path: Path, tmp_path: Path) -> None:
+    """A recording that lacks a value, or has another, is not the same."""
+    other = tmp_path / "other.hst"
+    other.write_text(path.read_text().replace("[3, 4]", "[3, 5]"))
+    assert [one.partition(":")[0] for one in compared(path, other, 1.0).differences] == ["record 4"]
+    other.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert compared(path, other, 1.0).differences == ["5 records, and 4 when replayed"]
+    assert compared(path, path, 1.0) == (5, [], 0.0, 0.0)
