@@ -261,7 +261,7 @@ def test_low_level(plc: Simulator) -> None:
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_a_reply_that_is_late(depth: int) -> None:
+def test_a_reply_that_is_late(depth: int, caplog: pytest.LogCaptureFixture) -> None:
     """A Timeout; what comes late, twice, or on a connection of somebody else's answers no later request."""
     target = Target()
     held: list[bytes] = []
@@ -285,6 +285,7 @@ def test_a_reply_that_is_late(depth: int) -> None:
             list(connection.operate(client.parse_operations(["Late[3-5]"]), depth=depth, timeout=SHORT_S))
         assert list(connection.results(client.parse_operations(["X[7]", "X[8]"]), depth=depth)) == [[7], [8]]
         connection.close()
+    assert f"answers no request (on connection 0x{target.from_id ^ 1:08x}, sequence count " in caplog.text
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
