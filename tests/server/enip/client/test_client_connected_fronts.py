@@ -438,14 +438,10 @@ def test_asyncio_connection(plc: Simulator) -> None:
 
 @pytest.mark.peers
 @pytest.mark.parametrize("large", [True, False])
-def test_judged(plc: Simulator, opened: Open, large: bool) -> None:
-    """Whole conversations over connections, of the tag level and of operations, before Wireshark's eyes."""
+def test_judged(plc: Simulator, large: bool) -> None:
+    """A whole conversation of operations over a connection before Wireshark's eyes; see also test_client_judged."""
     plc.device.manager.large = large
     with Wiretap(plc.address) as tap:
-        tags = opened(*tap.address)
-        tags.write({"SCADA[0-3]": [1, 2, 3, 4], "Name": "unit 8", "Word.3": False})
-        assert tags.read("SCADA", "Name", "Drive[1]", raises=False)[1] == "unit 8"
-        tags.end()
         connection = connected(tap)
         texts = ["SCADA[1]=99", "SCADA[0-3]", "SCADA[0-999]", "Nope", "@1/1/7"]
         for multiple in (0, 300):
