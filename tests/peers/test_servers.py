@@ -21,7 +21,7 @@ from tests.tools import need, run_module
 
 pytestmark = pytest.mark.peers
 
-LONG_S, SHORT_S = 10.0, 0.5
+LONG_S, SHORT_S = 10.0, 1.0
 
 #: How the ways of the table are asked for: of the tag level, and of a connector.
 PATHS: dict[str, Any] = {"routed": None, "bare": [], "connected": None}
@@ -87,7 +87,7 @@ def test_list_identity(served: Served) -> None:
 def test_command_lines(served: Served) -> None:
     """--discover, which asks by TCP where UDP is not answered, --list, getattr; exit statuses and words."""
     address = "{}:{}".format(*served.tap.address)
-    found = run_module("cpppo.server.enip.client", "--discover", address, "--json", "-t", str(SHORT_S))
+    found = run_module("cpppo.server.enip.client", "--discover", address, "--json")
     assert (found.returncode, json.loads(found.stdout)["product_name"]) == (0, NAME)
     listed = run_module("cpppo.server.enip.client", "-a", address, "--list")
     assert listed.returncode == 0 and listed.stdout.startswith(f"{NAME}  vendor 1  type 12  code 77  revision 3.4")
@@ -245,9 +245,11 @@ def test_several_tags(served: Served, plc: Logix, connection: client.connector) 
 def test_one_that_answers_on_the_wrong_connection(caplog: pytest.LogCaptureFixture) -> None:
     """As both are, if they are not told otherwise: the reply is dropped, with words; there is no wrong value."""
     for make in (Tags, Device):
-        with make(honest=False) as server, Logix(*server.address, timeout=SHORT_S, connected=True) as plc:
+        with make(honest=False) as server:
+            connection = client.connector(*server.address, timeout=LONG_S, connected=True)
             with caplog.at_level(logging.WARNING), pytest.raises(Timeout, match="did not answer Get Attributes All"):
-                plc.identity()
+                got(connection, get("@1/1"), timeout=SHORT_S)
+            connection.close()
             assert "dropped a reply that answers no request (on connection 0x00000001, sequence count 1)" in caplog.text
             caplog.clear()
 
