@@ -63,6 +63,8 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.server.enip.client.catalog", "exchange"),
     ("cpppo.server.enip.client.places", "exchange"),
     ("cpppo.server.enip.client.planner", "exchange"),
+    ("cpppo.server.enip.client.shapes", "exchange"),
+    ("cpppo.server.enip.client.rehearsed", "exchange"),
     ("cpppo.server.enip.client.flows", "exchange"),
     ("cpppo.server.enip.client.healing", "exchange"),
     ("cpppo.server.enip.client.logix", "front"),

@@ -24,6 +24,7 @@ from cpppo.server.enip.client.flows import Knowledge, OutcomeUnknown, changing, 
 from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, doubtful, idle, pauses
 from cpppo.server.enip.client.operations import Operation
 from cpppo.server.enip.client.planner import Plan
+from cpppo.server.enip.client.rehearsed import Again, run_of
 from cpppo.server.enip.client.transfers import Transfers
 from cpppo.server.enip.wire.header import PORT
 from cpppo.server.enip.wire.structures import Structure
@@ -74,8 +75,8 @@ class Connection(asyncio.Protocol):
         """Wake those whose replies have come, or, once the conversation is over, all."""
         over = self.exchange.failure is not None
         for pending, future in list(self._waiting.items()):
-            if (over or pending.results is not None) and not future.done():
-                future.set_result(None)
+            if over or pending.results is not None:
+                _wake(future)
 
     # -- what callers use
 
@@ -114,18 +115,21 @@ class Connection(asyncio.Protocol):
     async def wait(self, pending: Pending, timeout: float | None) -> list[Result]:
         """The results of a request, once its reply has come; Timeout if it does not in so many seconds."""
         if pending.results is None and self.exchange.failure is None:
-            future = self._waiting[pending] = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            future = self._waiting[pending] = loop.create_future()
+            # asyncio.wait_for() takes longer than all the rest of a read
+            late = None if timeout is None else loop.call_later(timeout, _wake, future)
             try:
-                await asyncio.wait_for(future, timeout)
-            except (TimeoutError, asyncio.TimeoutError):
-                if pending.results is None:
-                    self.exchange.abandon(pending)
-                    raise Timeout(f"{self} did not answer {pending} within {timeout:.3f} s") from None
+                await future
             finally:
                 del self._waiting[pending]
+                if late is not None:
+                    late.cancel()
         if pending.results is None:
-            assert self.exchange.failure is not None
-            raise self.exchange.failure
+            if self.exchange.failure is not None:
+                raise self.exchange.failure
+            self.exchange.abandon(pending)
+            raise Timeout(f"{self} did not answer {pending} within {timeout:.3f} s")
         return pending.results
 
     async def perform(
@@ -139,7 +143,7 @@ class Connection(asyncio.Protocol):
 
         With a ``depth`` of 1 or less there is one request in flight on a connection, however many tasks use it.
         """
-        run = Transfers(self.exchange, operations, multiple=multiple)
+        run = run_of(self.exchange, operations, multiple=multiple)
         if depth <= 1 and self.exchange.connection is not None:
             return await self._one_by_one(run, timeout)
         flying: deque[Pending] = deque()
@@ -163,7 +167,7 @@ class Connection(asyncio.Protocol):
             raise run.error
         return found
 
-    async def _one_by_one(self, run: Transfers, timeout: float | None) -> list[Result]:
+    async def _one_by_one(self, run: Transfers | Again, timeout: float | None) -> list[Result]:
         found: list[Result] = []
         while run.ready():
             async with self._turn:
@@ -180,6 +184,12 @@ class Connection(asyncio.Protocol):
         if run.error is not None:
             raise run.error
         return found
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    """Let whoever awaits it look what there is."""
+    if not future.done():
+        future.set_result(None)
 
 
 async def connect(
@@ -353,6 +363,9 @@ class Logix:
 
     async def _connect(self, deadline: float) -> Connection:
         """The connection, made anew if there is none; OSError or Timeout after attempts until the deadline."""
+        there = self._connection
+        if there is not None and there.exchange.failure is None and there.exchange.connection is None:
+            return there
         loop = asyncio.get_running_loop()
         async with self._lock:
             for pause in pauses():

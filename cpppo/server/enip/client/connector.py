@@ -18,6 +18,7 @@ from cpppo.server.enip.client import report
 from cpppo.server.enip.client.exchange import Exchange, Pending, Result, Route
 from cpppo.server.enip.client.link import Link
 from cpppo.server.enip.client.operations import Operation, prepare
+from cpppo.server.enip.client.rehearsed import Again, run_of
 from cpppo.server.enip.client.requests import operation_of, packet
 from cpppo.server.enip.client.transfers import Transfers
 from cpppo.server.enip.wire.header import PORT
@@ -191,16 +192,20 @@ class connector(Link):
     ) -> Iterator[Result]:
         """As ``synchronous``, with up to ``depth`` requests in flight; results come in the order asked."""
         most = max(1, min(depth, MAXIMUM_DEPTH))
-        return self._perform(Transfers(self.exchange, operations, index, fragment, multiple, most > 1), most, timeout)
+        return self._perform(
+            run_of(self.exchange, operations, multiple=multiple, index=index, fragment=fragment, overlap=most > 1),
+            most,
+            timeout,
+        )
 
-    def _perform(self, run: Transfers, most: int, timeout: float | None) -> Iterator[Result]:
+    def _perform(self, run: Transfers | Again, most: int, timeout: float | None) -> Iterator[Result]:
         """The results of a run, with up to ``most`` of its requests in flight."""
         allowed = self._time(timeout)
-        if most == 1:
+        if most == 1 or run.alone:
             return self._one_by_one(run, allowed)
         return self._overlapping(run, most, allowed)
 
-    def _one_by_one(self, run: Transfers, allowed: float | None) -> Iterator[Result]:
+    def _one_by_one(self, run: Transfers | Again, allowed: float | None) -> Iterator[Result]:
         while run.ready():
             with self._lock:
                 issued = run.issue()
@@ -219,7 +224,7 @@ class connector(Link):
         if error is not None:
             raise error
 
-    def _overlapping(self, run: Transfers, most: int, allowed: float | None) -> Iterator[Result]:
+    def _overlapping(self, run: Transfers | Again, most: int, allowed: float | None) -> Iterator[Result]:
         flying: deque[Pending] = deque()
         broken: Error | None = None
         try:
@@ -229,11 +234,11 @@ class connector(Link):
                         break
                     try:
                         with self._lock:
-                            issued = run.issue()
-                            if issued is not None:
+                            issued = run.several(most - len(flying))
+                            if issued:
                                 self._allow(allowed)
-                                self._send(issued[1])
-                                flying.append(issued[0])
+                                self._send(issued[0][1] if len(issued) == 1 else b"".join([one[1] for one in issued]))
+                                flying.extend([one[0] for one in issued])
                     except Error as exc:  # sending failed; what was answered before is given first
                         broken = exc
                 if not flying:
@@ -288,8 +293,7 @@ class connector(Link):
         timeout: float | None = None,
     ) -> Iterator[Any]:
         """The values alone: a list, True for a write (printing: the values written), None for what was refused."""
-        kwds: dict[str, Any] = {"multiple": multiple, "fragment": fragment, "timeout": timeout}
-        for result in self.operate(operations, depth=depth, printing=printing, **kwds):
+        for result in self.operate(operations, 0, fragment, multiple, depth, timeout, False, printing):
             yield result.val
 
     def process(

@@ -61,6 +61,8 @@ class Envelope:
     """
 
     wrapped = False
+    #: Of the reply: from which octet to which there stands what it is matched by, and where the CIP reply begins.
+    reply_hole, reply_at = (_CONTEXT_AT, _CONTEXT_AT + CONTEXT_OCTETS), _REPLY_AT
 
     def __init__(
         self, frame: Any, holder: Any, place: str, hole: tuple[int, int], before: int, most: int, taker: str
@@ -101,11 +103,11 @@ class Envelope:
         octets: bytes = self._frame.produce()
         return octets
 
-    def parts(self, operation: Operation, session: int) -> tuple[bytes, bytes]:
-        """As ``around``, of one operation, which keeps them: many are sent again and again."""
-        framed = operation.framed
+    def parts(self, kept: Any, operations: Sequence[Operation], session: int) -> tuple[bytes, bytes]:
+        """As ``around``; they are kept in ``kept.framed``: many are sent again and again."""
+        framed = kept.framed
         if not framed or framed[0] is not self or framed[1] != session:
-            operation.framed = framed = (self, session, *self.around((operation,), session))
+            kept.framed = framed = (self, session, *self.around(operations, session))
         return framed[2], framed[3]
 
     def around_packet(self) -> int:
@@ -114,7 +116,7 @@ class Envelope:
 
     def around_answers(self) -> int:
         """Octets of a frame around the replies in the reply to one."""
-        return _REPLY_AT + _PACKET_REPLY
+        return self.reply_at + _PACKET_REPLY
 
 
 class Unconnected(Envelope):
@@ -143,13 +145,12 @@ class Connected(Envelope):
     :param to_id: the id (O->T) of the connection; ``size``: octets that it takes, sequence count included.
     """
 
+    reply_hole, reply_at = (_DATA_AT, _DATA_AT + _SEQUENCE), _DATA_AT + _SEQUENCE
+
     def __init__(self, to_id: int, size: int) -> None:
         holder = ConnectedRequest(0, None)
         frame = _frame(SEND_UNIT_DATA, RequestItem(ADDRESS_CONNECTED, to_id), RequestItem(DATA_CONNECTED, holder))
         super().__init__(frame, holder, "request", (_DATA_AT, _DATA_AT + _SEQUENCE), _DATA_AT, size, "the connection")
-
-    def around_answers(self) -> int:
-        return _DATA_AT + _SEQUENCE + _PACKET_REPLY
 
 
 def _frame(command: int, address: Any, data: Any) -> Any:

@@ -24,11 +24,13 @@ from cpppo.server.enip.client.pending import (
     SEQUENCED,
     Pending,
     Result,
+    Shot,
     label_of,
     match_of,
     results_of,
     wrong,
 )
+from cpppo.server.enip.client.shapes import shape_of
 from cpppo.server.enip.wire.header import (
     HEADER_OCTETS,
     MAXIMUM_LENGTH,
@@ -44,7 +46,7 @@ from cpppo.server.enip.wire.header import (
 from cpppo.server.enip.wire.path import Path
 from cpppo.server.enip.wire.services.unconnected import CONNECTION_MANAGER
 
-__all__ = ["CONTEXT_OCTETS", "MAXIMUM_ABANDONED", "ROOM", "Exchange", "Pending", "Result", "Route"]
+__all__ = ["CONTEXT_OCTETS", "MAXIMUM_ABANDONED", "ROOM", "Exchange", "Pending", "Result", "Route", "Shot"]
 
 log = logging.getLogger("enip.cli")
 
@@ -57,6 +59,14 @@ _DEPTH, _PACKET = 20, 500
 #: Octets of a connected reply that are no data of a tag, at most: sequence count, reply, type with handle; and of a
 #: request to write, those that another service or element for it may have more.
 _NO_DATA, _SPARE = 2 + 4 + 4, 4 + 6
+
+#: How often a reply is parsed before it is known by its octets.
+_SEEN = 2
+#: A context made here: the number of the request as its caller counts, and as we do.
+_MADE = struct.Struct("<II").pack
+#: Where the context of a frame stands, and the T->O id and the sequence count of one over a connection.
+_CONTEXT = slice(*Unconnected.reply_hole)
+_FROM_ID, _COUNTED = slice(36, 40), slice(*Connected.reply_hole)
 
 _VERSION = 1
 _LONGEST = HEADER_OCTETS + MAXIMUM_LENGTH
@@ -156,7 +166,8 @@ class Exchange:
         :param context: up to 8 octets of the caller's own, instead of the context made here.
         :param unconnected: never over a connection.
         """
-        self.check()
+        if self.failure is not None:
+            self.check()
         if not self.session:
             raise LocalProtocolError("there is no session yet; register first", "session")
         if not operations:
@@ -166,15 +177,19 @@ class Exchange:
             envelope = self._envelope(route_path, send_path)
         elif self._connected is not None and not context and not unconnected:
             envelope = self._connected
-        if len(operations) == 1:
-            head, tail = envelope.parts(operations[0], self.session)
-        else:
+        kept: Any = operations if operations.__class__ is Shot else operations[0] if len(operations) == 1 else None
+        if kept is None:
             head, tail = envelope.around(operations, self.session)
+        else:
+            head, tail = envelope.parts(kept, operations, self.session)
         if envelope is self._connected:
             pending = self._expect_next(operations, index)
-            return pending, head + pending.context[SEQUENCE_AT:] + tail
-        pending = self._expect(SEND_RR_DATA, operations, index, context, envelope.wrapped)
-        return pending, head + pending.context + tail
+            matched = pending.context[SEQUENCE_AT:]
+        else:
+            pending = self._expect(SEND_RR_DATA, operations, index, context, envelope.wrapped)
+            matched = pending.context
+        pending.kept = kept
+        return pending, head + matched + tail
 
     def check(self) -> None:
         """LocalProtocolError if this conversation is over."""
@@ -218,7 +233,7 @@ class Exchange:
                 raise LocalProtocolError(f"{context!r} is of a request still unanswered; use another", "sender_context")
         while not context or context in self._pending or context in self._abandoned:
             self._serial = self._serial + 1 & 0xFFFFFFFF
-            context = struct.pack("<II", index & 0xFFFFFFFF, self._serial)
+            context = _MADE(index & 0xFFFFFFFF, self._serial)
         pending = self._pending[context] = Pending(command, context, operations, index, wrapped)
         return pending
 
@@ -246,7 +261,8 @@ class Exchange:
 
         RemoteProtocolError, once, if they do not follow the protocol: then this conversation is over.
         """
-        self.check()
+        if self.failure is not None:
+            self.check()
         rest = self._rest
         if rest:
             rest += octets
@@ -289,6 +305,19 @@ class Exchange:
 
     def _frame(self, octets: bytes) -> None:
         """A whole frame."""
+        pending = self._pending.get(octets[_CONTEXT])
+        if pending is None and self.connection is not None:
+            pending = self._pending.get(octets[_FROM_ID] + octets[_COUNTED])
+        if pending is not None and pending.kept is not None and pending.kept.shape is not None:
+            results = pending.kept.shape.results(octets, pending)
+            if results is not None:
+                del self._pending[pending.context]
+                pending.results = results
+                return
+        self._parse(octets)
+
+    def _parse(self, octets: bytes) -> None:
+        """A whole frame of which nothing is known."""
         frame: Any = parsed(ReplyFrame, octets)
         context = frame.context
         if frame.command != SEND_RR_DATA:
@@ -314,6 +343,20 @@ class Exchange:
             raise wrong(frame, octets, pending)
         pending.results = self._registered(frame) if not pending.operations else results_of(pending, frame.CIP.item)
         self._pending.pop(context, None)  # gone already if the conversation was ended meanwhile
+        if pending.kept is not None and len(frame.CIP.item) == 2:
+            self._remember(pending, octets)
+
+    def _remember(self, pending: Pending, octets: bytes) -> None:
+        """Keep how a reply looks, once it was seen twice: what is asked only once is not worth it."""
+        kept = pending.kept
+        kept.seen += 1
+        if kept.seen == _SEEN:
+            envelope = self._connected if pending.command == SEND_UNIT_DATA else self._usual
+            assert envelope is not None
+            own = kept is pending.operations
+            kept.shape = shape_of(pending, octets, envelope.reply_hole, envelope.reply_at, own)
+        elif kept.shape is not None:  # it is of another conversation, or the tag has changed
+            kept.seen, kept.shape = 0, None
 
     def _registered(self, frame: Any) -> list[Result]:
         if frame.CIP.version != _VERSION:

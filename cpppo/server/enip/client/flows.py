@@ -16,6 +16,7 @@ from cpppo.server.enip.client.operations import Operation
 from cpppo.server.enip.client.pending import failure
 from cpppo.server.enip.client.places import UnknownTag, find
 from cpppo.server.enip.client.planner import Plan, plan_reads, plan_writes
+from cpppo.server.enip.client.rehearsed import Batch
 from cpppo.server.enip.wire.path import Path
 from cpppo.server.enip.wire.services.attributes import (
     GET_ATTRIBUTE_LIST,
@@ -58,7 +59,7 @@ def follow(flow: Flow[T], perform: Callable[[Sequence[Operation]], Iterable[Any]
 
 def changing(operations: Sequence[Operation]) -> bool:
     """Whether any of some operations changes something in the controller."""
-    return any(one.service in _CHANGING for one in operations)
+    return operations.__class__ is not Batch and any(one.service in _CHANGING for one in operations)
 
 
 def first_refused(values: Iterable[Any]) -> None:

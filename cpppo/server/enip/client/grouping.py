@@ -8,7 +8,7 @@ the requests.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import inf
 from typing import Any, NamedTuple
 
@@ -89,14 +89,16 @@ class Groups:
         self.error: Error | None = None
         self.holds: dict[object, tuple[Order, Hold]] = {}
         self.hold: Hold | None = None
-        self._source, self._fragment = iter(operations), fragment
+        self._source: Iterator[Any] = iter(operations)
+        self._fragment = fragment
         self._learned, self._room, self._room_to_write = exchange.learned, exchange.room, exchange.room_to_write
         self._extents, self._offered = exchange.learned.extents, exchange.learned.offered
         self._refused = exchange.learned.refused
         #: The most octets of a reply that every peer is taken to send whole: not quite those of a packet.
         self._sure = exchange.room * 3 // 4
-        self._multiple = min(multiple, exchange.largest)
-        self._around = exchange.around() if multiple > 0 else (0, 0)
+        self._multiple, self._around = 0, (0, 0)
+        if multiple > 0:
+            self._multiple, self._around = min(multiple, exchange.largest), exchange.around()
         #: An operation that was taken and is not sent yet.
         self._ahead: Operation | None = None
 
@@ -105,13 +107,13 @@ class Groups:
         if self.error is not None:
             return None
         try:
-            asked = next(self._source)
+            asked = next(self._source, None)
+            if asked is None:
+                self._source = iter(())
+                return None
             operation = prepare(asked, self._fragment)
             if _READ_ON in self._refused and operation.reads and not self._known(operation):
                 operation = prepare(asked)
-        except StopIteration:
-            self._source = iter(())
-            return None
         except Error as exc:
             self.error = exc
             return None

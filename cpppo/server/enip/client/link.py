@@ -128,10 +128,11 @@ class Link:
         """The results of a request, once its reply has come."""
         started = monotonic()
         left = timeout
+        exchange = self.exchange
         while pending.results is None:
-            if self.exchange.failure is not None:  # found by whoever received last, or by what he received
+            if exchange.failure is not None:  # found by whoever received last, or by what he received
                 self._socket.close()
-                raise self.exchange.failure
+                raise exchange.failure
             try:
                 self._allow(left if left is None else max(left, _SHORTEST_S))
                 octets = self._socket.recv(_RECEIVED)
@@ -139,27 +140,23 @@ class Link:
                 break
             except OSError as exc:
                 self._lost(exc)
-            self._take(octets, pending)
-            if timeout is not None:
+            if not octets:
+                self._socket.close()
+                raise exchange.end(_CLOSED if self._closed else f"{self} closed the connection")
+            try:
+                exchange.feed(octets)
+            except RemoteProtocolError:  # raised unless the octets answer this request, too
+                self._socket.close()
+                if pending.results is None:
+                    raise
+            if timeout is not None and pending.results is None:
                 left = timeout - (monotonic() - started)
                 if left <= 0:
                     break
         if pending.results is None:
-            self.exchange.abandon(pending)
+            exchange.abandon(pending)
             raise Timeout(f"{self} did not answer {pending} within {monotonic() - started:.3f} s")
         return pending.results
-
-    def _take(self, octets: bytes, pending: Pending) -> None:
-        """Octets received, none at the end; what is wrong with them is raised unless they answer the request too."""
-        if not octets:
-            self._socket.close()
-            raise self.exchange.end(_CLOSED if self._closed else f"{self} closed the connection")
-        try:
-            self.exchange.feed(octets)
-        except RemoteProtocolError:
-            self._socket.close()
-            if pending.results is None:
-                raise
 
 
 def _set_timeout(sock: socket.socket, timeout: float | None) -> None:

@@ -209,6 +209,9 @@ class Logix:
 
     def _connect(self, deadline: float) -> connector:
         """The connection, made anew if there is none; OSError or Timeout after attempts until the deadline."""
+        there = self._connection
+        if there is not None and there.exchange.failure is None and there.exchange.connection is None:
+            return there
         with self._lock:
             for pause in pauses():
                 if self._closed:

@@ -154,12 +154,13 @@ class Operation:
     whether the caller named that offset, and so means one fragment; ``kind``: the type it writes to a tag, or None;
     ``reads``: whether it changes nothing; ``key``: the tag with its members and their indices, without case, by which
     to remember what is known of it; ``tag``: the tag, empty if it is told by numbers.
-    ``single``: its description when alone; ``framed``: room for the frame around it, for whoever sends it.
+    ``single``: its description when alone; ``framed``: room for the frame around it, for whoever sends it; ``shape``
+    and ``seen``: for how its reply looks, and how often that was answered, for whoever receives it.
     """
 
     __slots__ = (
-        *("elements", "explicit", "framed", "key", "kind", "offset", "reads", "request", "service", "single", "size"),
-        *("tag", "text"),
+        *("copied", "elements", "explicit", "framed", "key", "kind", "offset", "reads", "request", "seen", "service"),
+        *("shape", "single", "size", "tag", "text"),
     )
 
     def __init__(
@@ -181,6 +182,9 @@ class Operation:
         self.size = 0
         self.single = f"Single {_named(service)} {text}"
         self.framed: tuple[Any, ...] = ()
+        self.shape: Any = None
+        self.seen = 0
+        self.copied = type(data), [getattr(data, name) for name in data._fields_]
 
     def __str__(self) -> str:
         name = self.service.name
@@ -192,9 +196,8 @@ class Operation:
 
     def asked(self) -> Any:
         """A copy of the request, for a caller to keep and change: this operation may be shared."""
-        data = self.request.data
-        fields = [getattr(data, name) for name in data._fields_]
-        return MemberRequest(self.service.code, self.request.path, type(data)(*fields))
+        make, fields = self.copied
+        return MemberRequest(self.service.code, self.request.path, make(*fields))
 
     def octets(self) -> int:
         """How many octets its request has."""

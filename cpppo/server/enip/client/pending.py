@@ -27,6 +27,7 @@ __all__ = [
     "SEQUENCE_AT",
     "Pending",
     "Result",
+    "Shot",
     "failure",
     "label_of",
     "match_of",
@@ -61,10 +62,21 @@ class Result(NamedTuple):
     val: Any
 
 
-class Pending:
-    """A request that was sent: ``results`` is None until its reply has come."""
+class Shot(tuple[Operation, ...]):
+    """Operations that are sent together again and again: the frame around them, and how the reply looks."""
 
-    __slots__ = ("command", "context", "index", "operations", "results", "wrapped")
+    framed: tuple[Any, ...] = ()
+    shape: Any = None
+    seen = 0
+
+
+class Pending:
+    """A request that was sent: ``results`` is None until its reply has come.
+
+    ``kept``: where the shape of its reply is kept, an Operation or Shot, or None.
+    """
+
+    __slots__ = ("command", "context", "index", "kept", "operations", "results", "wrapped")
 
     def __init__(
         self, command: int, context: bytes, operations: Sequence[Operation], index: int, wrapped: bool
@@ -72,6 +84,7 @@ class Pending:
         self.command, self.context, self.operations, self.index = command, context, operations, index
         self.wrapped = wrapped
         self.results: list[Result] | None = None
+        self.kept: Any = None
 
     def __str__(self) -> str:
         return named(self.operations) if self.operations else "Register Session"

@@ -13,6 +13,7 @@ from cpppo.errors import LocalProtocolError, RemoteProtocolError, StatusError
 from cpppo.server.enip.client.operations import Operation, prepare
 from cpppo.server.enip.client.pending import failure
 from cpppo.server.enip.client.places import Place, checked, shaped
+from cpppo.server.enip.client.rehearsed import Batch
 from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.path import Path
 from cpppo.server.enip.wire.services.tag import RMW_TAG, ReadModifyWriteTag
@@ -61,7 +62,7 @@ class Plan:
     def __init__(self, places: Sequence[Place], reads: Sequence[Read]) -> None:
         self.places, self.reads = places, reads
         #: To be done together.
-        self.operations = tuple(one.operation for one in reads)
+        self.operations = Batch(one.operation for one in reads)
 
     def values(self, results: Sequence[Any]) -> list[Any]:
         """The value of each place, or the StatusError that it got, in the order asked."""

@@ -73,6 +73,9 @@ class Transfers:
     :param overlap: whether there may be more than one request in flight; the others as of ``connector.synchronous``.
     """
 
+    #: Whether it is known to take one request.
+    alone = False
+
     def __init__(
         self,
         exchange: Exchange,
@@ -146,6 +149,11 @@ class Transfers:
             groups.holds[issued[0]] = (self._number, 0), groups.hold
         self._number += 1
         return issued
+
+    def several(self, most: int) -> list[tuple[Pending, bytes]]:
+        """One request at most, of so many: the next ones come of operations that may still be made."""
+        issued = self.issue()
+        return [] if issued is None else [issued]
 
     def _resume(self) -> bool:
         """Make what an operation under way has to send the next request, unless there is none, or they have to wait."""
