@@ -25,6 +25,7 @@ from cpppo.server.enip.client.pending import (
     Pending,
     Result,
     Shot,
+    label_of,
     match_of,
     results_of,
     wrong,
@@ -331,9 +332,9 @@ class Exchange:
             self._abandoned.discard(context)
             log.log(
                 logging.INFO if late else logging.WARNING,
-                "dropped a reply %s (context %s)",
+                "dropped a reply %s (%s)",
                 "that came too late" if late else "that answers no request",
-                context.hex(),
+                label_of(context),
             )
             return
         if frame.command != pending.command:

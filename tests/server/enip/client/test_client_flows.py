@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -290,13 +291,24 @@ def test_what_cannot_be_written(device: Device) -> None:
     assert device["SCADA"][500] == 0 and device["Fixed"].value == 7
 
 
+def test_a_tag_without_access_is_for_the_controller_to_refuse(device: Device) -> None:
+    """A list that says so is not believed, for reads as for writes: some devices mean read-write by it."""
+    device["Word"].hidden = True
+    (read,), (written,) = run(Knowledge().read(("Word",)), device), run(Knowledge().write({"Word": 5}), device)
+    assert read.status == written.status == 0x0F and device["Word"].value == 8
+    known = Knowledge()
+    assert run(known.known(), device).get("Word").access == "none"
+    device["Word"].hidden = False
+    assert run(known.write({"Word": 5}), device) == [None] and device["Word"].value == 5
+
+
 def test_writes_that_the_controller_refuses(device: Device) -> None:
     """Each write has its own outcome."""
     known = Knowledge()
     run(known.known(), device)
     device["Level"].read_only = True
     refused, fine = run(known.write({"Level": 1.0, "Word": 5}), device)
-    assert refused.status == 0x0F and "Level" in str(refused) and fine is None
+    assert refused.status == 0x0F and "Level was not written: privilege violation" in str(refused) and fine is None
     assert device["Word"].value == 5
 
 
@@ -321,6 +333,14 @@ def test_clock(device: Device) -> None:
     assert run(known.clock(), device) == 5_000_000
     with pytest.raises(LocalProtocolError, match="no time zone"):
         to_clock(from_clock(0).replace(tzinfo=None))
+
+
+def test_a_device_without_clock() -> None:
+    """Its refusal is what is raised, reading it and setting it."""
+    for flow, says in ((Knowledge().clock(), "not read"), (Knowledge().set_clock(5), "not set")):
+        next(flow)
+        with pytest.raises(StatusError, match=f"the clock was {says}: path destination unknown .*0x05"):
+            flow.send([SimpleNamespace(sts=5, val=None)])
 
 
 def test_the_catalog_is_asked_for_once(device: Device) -> None:
