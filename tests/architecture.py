@@ -63,6 +63,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.server.enip.client.catalog", "exchange"),
     ("cpppo.server.enip.client.places", "exchange"),
     ("cpppo.server.enip.client.planner", "exchange"),
+    ("cpppo.server.enip.client.memo", "exchange"),
     ("cpppo.server.enip.client.shapes", "exchange"),
     ("cpppo.server.enip.client.rehearsed", "exchange"),
     ("cpppo.server.enip.client.flows", "exchange"),

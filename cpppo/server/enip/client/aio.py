@@ -24,8 +24,7 @@ from cpppo.server.enip.client.flows import Knowledge, OutcomeUnknown, changing, 
 from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, doubtful, idle, pauses
 from cpppo.server.enip.client.operations import Operation
 from cpppo.server.enip.client.planner import Plan
-from cpppo.server.enip.client.rehearsed import Again, run_of
-from cpppo.server.enip.client.transfers import Transfers
+from cpppo.server.enip.client.rehearsed import Run, run_of
 from cpppo.server.enip.wire.header import PORT
 from cpppo.server.enip.wire.structures import Structure
 
@@ -143,7 +142,10 @@ class Connection(asyncio.Protocol):
 
         With a ``depth`` of 1 or less there is one request in flight on a connection, however many tasks use it.
         """
-        run = run_of(self.exchange, operations, multiple=multiple)
+        return await self.carry_out(run_of(self.exchange, operations, multiple=multiple), depth, timeout)
+
+    async def carry_out(self, run: Run, depth: int, timeout: float | None) -> list[Result]:
+        """The results of a run (``rehearsed.run_of``), with up to ``depth`` of its requests in flight."""
         if depth <= 1 and self.exchange.connection is not None:
             return await self._one_by_one(run, timeout)
         flying: deque[Pending] = deque()
@@ -167,7 +169,7 @@ class Connection(asyncio.Protocol):
             raise run.error
         return found
 
-    async def _one_by_one(self, run: Transfers | Again, timeout: float | None) -> list[Result]:
+    async def _one_by_one(self, run: Run, timeout: float | None) -> list[Result]:
         found: list[Result] = []
         while run.ready():
             async with self._turn:
@@ -328,7 +330,7 @@ class Logix:
         before = self._connection
         while True:
             connection = await self._connect(deadline)
-            sent: list[bool] = []
+            sent: list[Run] = []
             try:
                 value = await self._run(flow(), connection, sent)
                 if self._cache.lacks(self._knowledge.kept):
@@ -338,22 +340,23 @@ class Logix:
                 if connection.exchange.failure is None and not isinstance(exc, OSError):
                     raise
                 self._lost(connection, exc)
-                if sent:
+                if any(run.issued for run in sent):
                     raise OutcomeUnknown(f"{connection} was lost before it answered a write: {exc}") from exc
                 if connection is before and doubtful(connection.exchange):
                     deadline = loop.time() + self.timeout
                 elif loop.time() >= deadline:
                     raise
 
-    async def _run(self, flow: Flow[T], connection: Connection, sent: list[bool]) -> T:
-        """Do what a flow asks for; ``sent`` has something in it while a change is under way."""
+    async def _run(self, flow: Flow[T], connection: Connection, sent: list[Run]) -> T:
+        """Do what a flow asks for; ``sent`` has a run in it while that makes changes."""
         try:
             operations = next(flow)
             while True:
-                if changing(operations):
-                    sent.append(True)
                 exchange = connection.exchange
-                results = await connection.perform(operations, exchange.depth, exchange.packet, self.timeout)
+                run = run_of(exchange, operations, multiple=exchange.packet)
+                if changing(operations):
+                    sent.append(run)
+                results = await connection.carry_out(run, exchange.depth, self.timeout)
                 self._used = asyncio.get_running_loop().time()
                 sent.clear()
                 operations = flow.send(results)

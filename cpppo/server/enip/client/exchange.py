@@ -17,7 +17,8 @@ from cpppo.grammar import Malformed
 from cpppo.server.enip.client.connected import Connection, closing, openings
 from cpppo.server.enip.client.envelopes import CONTEXT_OCTETS, Connected, Envelope, Unconnected
 from cpppo.server.enip.client.learned import Learned
-from cpppo.server.enip.client.operations import Operation, as_path, parsed
+from cpppo.server.enip.client.memo import as_path
+from cpppo.server.enip.client.operations import Operation, parsed
 from cpppo.server.enip.client.pending import (
     PAYLOADS,
     SEQUENCE_AT,

@@ -63,9 +63,16 @@ class Plan:
         self.places, self.reads = places, reads
         #: To be done together.
         self.operations = Batch(one.operation for one in reads)
+        #: Whether each read is for one place, in their order.
+        self._plain = all(one.alone and one.places == (number,) for number, one in enumerate(reads))
 
     def values(self, results: Sequence[Any]) -> list[Any]:
         """The value of each place, or the StatusError that it got, in the order asked."""
+        if self._plain:
+            return [
+                _elements(read, result)[0] if result.val is not None else failure(result)
+                for read, result in zip(self.reads, results, strict=True)
+            ]
         found: list[Any] = [None] * len(self.places)
         for read, result in zip(self.reads, results, strict=True):
             refused = failure(result) if result.val is None else None

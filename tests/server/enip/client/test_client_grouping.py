@@ -11,7 +11,8 @@ from cpppo.errors import LocalProtocolError, UsageError
 from cpppo.server.enip.client.exchange import Exchange
 from cpppo.server.enip.client.grouping import ALL, CHANGES, Groups, Hold
 from cpppo.server.enip.client.learned import Learned
-from cpppo.server.enip.client.operations import MEMO_ENTRIES, parse_operations, prepare
+from cpppo.server.enip.client.memo import MEMO_ENTRIES
+from cpppo.server.enip.client.operations import parse_operations, prepare
 from cpppo.server.enip.wire.strings import SSTRING
 from tests.server.enip.client.memory import Controller, Front
 from tests.server.enip.client.scripted import registered

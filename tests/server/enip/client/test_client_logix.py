@@ -126,6 +126,23 @@ def test_a_lost_connection_is_made_anew(plc: Simulator, opened: Open) -> None:
     assert all(reason == (state == "lost") for state, reason in states)
 
 
+def test_a_write_that_was_not_sent(plc: Simulator, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is found lost just before a write is sent: nothing is unknown, and it is written."""
+    tags = opened(*plc.address)
+    tags.read("Level")
+    exchange = tags.plc._connection.exchange
+    issue = exchange.issue
+
+    def gone(*args: Any, **kwds: Any) -> Any:
+        if exchange.failure is None:
+            exchange.end("it is gone")
+        return issue(*args, **kwds)
+
+    monkeypatch.setattr(exchange, "issue", gone)
+    tags.write({"Level": 3.5})
+    assert exchange.failure is not None and tags.read("Level") == 3.5
+
+
 def test_a_write_whose_outcome_is_unknown(plc: Simulator, opened: Open) -> None:
     """Cut after it was sent and before it is answered: OutcomeUnknown, and it is not sent again."""
     seen: list[str] = []
