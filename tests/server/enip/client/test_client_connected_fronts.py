@@ -93,6 +93,7 @@ def test_what_is_said_at_the_end() -> None:
         list(connection.results([{"path": "X"}]))
         connection.close()
         assert len(target.closed) == 1
+        peer.wait_until_left()
     assert [request[0] for request in peer.requests] == [0x6F, 0x70, 0x6F, 0x66]
 
 
