@@ -36,10 +36,13 @@ class _Piece(NamedTuple):
 
 
 class _Joined(NamedTuple):
-    """An operation whose data came in the replies to several requests, in their order: its ``head`` is the type."""
+    """An operation whose data came in the replies to several requests, in their order: its ``head`` is the type.
+
+    ``pieces``: of each the request and the member.
+    """
 
     operation: Operation
-    requests: tuple[int, ...]
+    pieces: tuple[tuple[int, int], ...]
     head: bytes
     unpack: struct.Struct
 
@@ -159,7 +162,7 @@ def _place(operation: Operation, pieces: Sequence[_Piece], first: Result) -> tup
     if kind is None or not kind.code or end != operation.elements * kind.size:
         return None
     unpack = struct.Struct(f"<{operation.elements}{kind.code}")
-    return _Joined(operation, tuple(one.request for one in pieces), head, unpack)
+    return _Joined(operation, tuple((one.request, one.member) for one in pieces), head, unpack)
 
 
 class Once:
@@ -304,7 +307,7 @@ Run = Transfers | Again | Once
 
 def _joined(place: _Joined, replies: Sequence[Sequence[Result]]) -> Result:
     """The result of an operation, from the replies to its parts."""
-    first = replies[place.requests[0]][0]
-    octets = b"".join([replies[number][0].rpy.data[_TYPE:] for number in place.requests])
+    parts = [replies[request][member] for request, member in place.pieces]
+    octets = b"".join([one.rpy.data[_TYPE:] for one in parts])
     reply = Reply(place.operation.service.code | REPLY, status.SUCCESS, [], place.head + octets)
-    return first._replace(rpy=reply, sts=status.SUCCESS, val=list(place.unpack.unpack(octets)))
+    return parts[0]._replace(rpy=reply, sts=status.SUCCESS, val=list(place.unpack.unpack(octets)))

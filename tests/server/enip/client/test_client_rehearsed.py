@@ -22,6 +22,7 @@ from cpppo.server.enip.device import Attribute, Device
 from cpppo.server.enip.session import Session
 from cpppo.server.enip.wire.header import ReplyFrame
 from cpppo.server.enip.wire.types import DINT, INT
+from tests.server.enip.client.memory import Narrow
 from tests.server.enip.client.plant import controller
 
 #: Reads that are remembered: numbers, alone, in packets and in several requests, and what has no shape.
@@ -150,6 +151,22 @@ def test_a_tag_of_another_type(device: Device) -> None:
     line.session.receive(Exchange().register()[1])
     with pytest.raises(Error, match="another type"):
         line.read("Level", "Word")
+
+
+@pytest.mark.parametrize("sizes", [(30, 50), (50, 50), (50, 30, 50), (50, 50, 50)])
+def test_members_that_come_short(sizes: tuple[int, ...]) -> None:
+    """What came short in a packet goes on with its own first part, not with that of another tag there."""
+    device = controller()
+    line = Line(device)
+    line.session = session = Narrow(device, 7, (0x7F000001, 44818))
+    session.registered, session.data = True, 120
+    wanted = [list(range(100 * number, 100 * number + size)) for number, size in enumerate(sizes)]
+    for number, values in enumerate(wanted):
+        device.add_tag(Attribute(f"Tag{number}", DINT, values))
+    batch = Batch([prepare({"path": f"Tag{number}", "elements": size}) for number, size in enumerate(sizes)])
+    for _ in range(5):
+        assert [one.val for one in line.perform(batch)] == wanted
+    assert isinstance(line.runs[-1], Again)
 
 
 def test_two_connections_share_operations(device: Device) -> None:
