@@ -297,7 +297,11 @@ class Again:
         replies = self._replies
         found = []
         for place in self._way.places:
-            found.append(_joined(place, replies) if isinstance(place, _Joined) else replies[place[0]][place[1]])
+            whole = _joined(place, replies) if isinstance(place, _Joined) else replies[place[0]][place[1]]
+            if whole is None or whole.sts:
+                self._as_it_was = False
+                return ()
+            found.append(whole)
         return found
 
 
@@ -305,9 +309,11 @@ class Again:
 Run = Transfers | Again | Once
 
 
-def _joined(place: _Joined, replies: Sequence[Sequence[Result]]) -> Result:
-    """The result of an operation, from the replies to its parts."""
+def _joined(place: _Joined, replies: Sequence[Sequence[Result]]) -> Result | None:
+    """The result of an operation, from the replies to its parts; None if these are of another type now."""
     parts = [replies[request][member] for request, member in place.pieces]
+    if not all([one.rpy.data.startswith(place.head) for one in parts]):
+        return None
     octets = b"".join([one.rpy.data[_TYPE:] for one in parts])
     reply = Reply(place.operation.service.code | REPLY, status.SUCCESS, [], place.head + octets)
     return parts[0]._replace(rpy=reply, sts=status.SUCCESS, val=list(place.unpack.unpack(octets)))

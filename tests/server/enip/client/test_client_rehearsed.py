@@ -21,7 +21,7 @@ from cpppo.server.enip.client.rehearsed import Again, Batch, Once, run_of
 from cpppo.server.enip.device import Attribute, Device
 from cpppo.server.enip.session import Session
 from cpppo.server.enip.wire.header import ReplyFrame
-from cpppo.server.enip.wire.types import DINT, INT
+from cpppo.server.enip.wire.types import DINT, INT, REAL, UDINT
 from tests.server.enip.client.memory import Narrow
 from tests.server.enip.client.plant import controller
 
@@ -151,6 +151,22 @@ def test_a_tag_of_another_type(device: Device) -> None:
     line.session.receive(Exchange().register()[1])
     with pytest.raises(Error, match="another type"):
         line.read("Level", "Word")
+
+
+@pytest.mark.parametrize("kind, value", [(REAL, 1.5), (UDINT, 0xFFFFFFFF)])
+def test_an_array_of_another_type(device: Device, kind: Any, value: Any) -> None:
+    """What takes several requests is not read as the type that it had, even if that has as many octets."""
+    line = Line(device)
+    device.add_tag(Attribute("Big", DINT, [7] * 1000))
+    batch = Batch([prepare({"path": "Big", "elements": 1000})])
+    for _ in range(4):
+        line.perform(batch)
+    assert isinstance(line.runs[-1], Again)
+    line.session.device = controller(Attribute("Big", kind, [value] * 1000))
+    for _ in range(4):
+        (result,) = line.perform(batch)
+        assert result.val == [value] * 1000 and result.rpy.data[:2] == bytes((kind.tag_type, 0))
+    assert isinstance(line.runs[-1], Again)
 
 
 @pytest.mark.parametrize("sizes", [(30, 50), (50, 50), (50, 30, 50), (50, 50, 50)])
