@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import struct
 import tempfile
 from typing import Any
 
@@ -21,6 +22,9 @@ log = logging.getLogger("enip.cli")
 
 #: What a file must say it is.
 _FORMAT = "cpppo tag list 1"
+
+#: What a file that is no tag list may lead to: numbers may be infinite, or sizes that none can have.
+_NO_LIST = (Error, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, struct.error)
 
 
 class Cache:
@@ -50,7 +54,7 @@ def load(path: str | os.PathLike[str]) -> Kept | None:
         return None
     except OSError as exc:
         reason: object = exc.strerror
-    except (Error, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+    except _NO_LIST as exc:
         reason = f"it is no tag list ({exc})"
     log.warning("the tag list in %s is not used, and will be written anew: %s", os.fspath(path), reason)
     return None

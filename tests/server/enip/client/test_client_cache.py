@@ -99,6 +99,14 @@ def test_another_program(plc: Simulator, opened: Open, tmp_path: Path, browsed: 
     assert opened(*plc.address, cache=file).read("New") == 0 and not browsed
 
 
+def _with_a_size(text: str) -> str:
+    """A size of structures that none can have."""
+    plain = json.loads(text)
+    for one in plain["definitions"].values():
+        one[2] = 10**300
+    return json.dumps(plain)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -111,6 +119,8 @@ def test_another_program(plc: Simulator, opened: Open, tmp_path: Path, browsed: 
         lambda text: json.dumps({**json.loads(text), "stamps": "xyz"}),
         lambda text: json.dumps({**json.loads(text), "symbols": [["A", 1, 0xC3]]}),
         lambda text: json.dumps({**json.loads(text), "definitions": {"1": ["00", 5, 4, 3]}}),
+        lambda text: json.dumps({**json.loads(text), "symbols": [["A", float("inf"), 0xC3, [0, 0, 0], 0]]}),
+        _with_a_size,
         lambda text: "[" * 100_000,
     ],
 )
