@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import struct
-import tempfile
+from contextlib import suppress
 from typing import Any
 
 from cpppo.errors import Error
@@ -85,15 +86,18 @@ def save(path: str | os.PathLike[str], kept: Kept) -> None:
         "programs": facts.programs,
         "definitions": {number: (one.octets.hex(), *one[1:]) for number, one in facts.definitions.items()},
     }
-    directory, name = os.path.split(os.path.abspath(path))
+    target = os.path.realpath(path)  # of a link, what it leads to
+    made = f"{target}.{os.urandom(8).hex()}"
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=directory, prefix=name, delete=False) as file:
+        with open(made, "x", encoding="utf-8") as file:  # others may read it, as any file made here
             try:
                 json.dump(plain, file, separators=(",", ":"))
                 file.close()
-                os.replace(file.name, path)
+                with suppress(FileNotFoundError):
+                    shutil.copymode(target, made)
+                os.replace(made, target)
             except BaseException:
-                os.unlink(file.name)
+                os.unlink(made)
                 raise
     except OSError as exc:
         log.warning("the tag list cannot be kept in %s: %s", os.fspath(path), exc.strerror)
