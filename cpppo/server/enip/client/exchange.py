@@ -306,9 +306,8 @@ class Exchange:
 
     def _frame(self, octets: bytes) -> None:
         """A whole frame."""
-        pending = self._pending.get(octets[_CONTEXT])
-        if pending is None and self.connection is not None:
-            pending = self._pending.get(octets[_FROM_ID] + octets[_COUNTED])
+        by_connection = self.connection is not None and octets[0] == SEND_UNIT_DATA
+        pending = self._pending.get(octets[_FROM_ID] + octets[_COUNTED] if by_connection else octets[_CONTEXT])
         if pending is not None and pending.kept is not None and pending.kept.shape is not None:
             results = pending.kept.shape.results(octets, pending)
             if results is not None:

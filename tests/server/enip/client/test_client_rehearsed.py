@@ -194,6 +194,23 @@ def test_two_connections_share_operations(device: Device) -> None:
         assert [line.perform([prepare({"path": "SCADA[3]"})])[0].val for line in lines] == [[3], [33]]
 
 
+def test_a_context_of_zeros_over_a_connection(device: Device) -> None:
+    """Frames of connections have such a context: they answer by their sequence counts nevertheless."""
+    line = Line(device, connected=True)
+    operation = prepare({"path": "SCADA[3]"})
+    for _ in range(3):
+        line.perform([operation])
+    apart, first = line.exchange.issue([operation], context=bytes(8))
+    over, second = line.exchange.issue([operation])
+    replies = [line.session.receive(first)]
+    device["SCADA"][3] = 33
+    replies.append(line.session.receive(second))
+    line.exchange.feed(replies[1])
+    assert apart.results is None and over.results is not None and over.results[0].val == [33]
+    line.exchange.feed(replies[0])
+    assert apart.results is not None and apart.results[0].val == [3]
+
+
 def test_the_same_twice(device: Device) -> None:
     """A tag asked for twice in one call has its value twice."""
     line = Line(device)
