@@ -194,6 +194,45 @@ def test_two_connections_share_operations(device: Device) -> None:
         assert [line.perform([prepare({"path": "SCADA[3]"})])[0].val for line in lines] == [[3], [33]]
 
 
+class Elsewhere:
+    """What is kept of an operation, whose shape another thread takes away as soon as it was looked at."""
+
+    seen = 0
+
+    def __init__(self, shape: Any) -> None:
+        self._shapes = [shape]
+
+    @property
+    def shape(self) -> Any:
+        return self._shapes.pop() if self._shapes else None
+
+
+def test_a_shape_that_another_thread_takes_away(device: Device) -> None:
+    """... harms nobody who is just looking at it; nor does the end of the conversation just then."""
+    line = Line(device)
+    operation = prepare({"path": "SCADA[3]"})
+    for _ in range(3):
+        line.perform([operation])
+    pending, octets = line.exchange.issue([operation])
+    pending.kept = Elsewhere(operation.shape)
+    line.exchange.feed(line.session.receive(octets))
+    assert pending.results is not None and pending.results[0].val == [3]
+
+    class Ending:
+        seen = 0
+
+        class shape:
+            @staticmethod
+            def results(octets: bytes, pending: Pending) -> list[Result]:
+                line.exchange.end("it was closed")
+                return []
+
+    pending, octets = line.exchange.issue([operation])
+    pending.kept = Ending
+    line.exchange.feed(line.session.receive(octets))
+    assert pending.results == []
+
+
 def test_a_context_of_zeros_over_a_connection(device: Device) -> None:
     """Frames of connections have such a context: they answer by their sequence counts nevertheless."""
     line = Line(device, connected=True)
