@@ -85,7 +85,10 @@ def run_of(
     if kind is Batch:
         batch: Any = operations
         way = batch.way
-        if way is None or way.exchange is not exchange or way.multiple != multiple:
+        if way is not None and (way.exchange is not exchange or way.multiple != multiple):
+            batch.forget()  # a new conversation has to learn the types first, too
+            way = None
+        if way is None:
             return _Rehearsal(exchange, batch, multiple)
         return Once(exchange, way.shots[0], 0, batch, multiple) if way.once else Again(batch, way)
     if multiple <= 0 and (kind is list or kind is tuple):

@@ -21,7 +21,7 @@ from cpppo.server.enip.client.rehearsed import Again, Batch, Once, run_of
 from cpppo.server.enip.device import Attribute, Device
 from cpppo.server.enip.session import Session
 from cpppo.server.enip.wire.header import ReplyFrame
-from cpppo.server.enip.wire.types import DINT, INT, REAL, UDINT
+from cpppo.server.enip.wire.types import DINT, INT, REAL, SINT, UDINT
 from tests.server.enip.client.memory import Narrow
 from tests.server.enip.client.plant import controller
 
@@ -122,6 +122,23 @@ def test_single_operations_are_known_too(device: Device, monkeypatch: pytest.Mon
     assert one == two and one.val == [3] and one.req is not two.req and one.rpy.data == b"\xc3\0\3\0"
     one.req.data.elements = 9
     assert two.req.data.elements == 1 and prepare({"path": "SCADA[3]"}).request.data.elements == 1
+
+
+def test_a_new_conversation_rehearses_too() -> None:
+    """Its first requests are made before types are known, which makes them more: it does not stay with these."""
+    names = [f"Small{number}" for number in range(10)]
+    device = controller(*(Attribute(name, SINT, [1] * 90) for name in names))
+    line = Line(device)
+    counts = []
+    for _ in range(2):
+        for _ in range(4):
+            line.sent.clear()
+            assert line.read(*names) == [[1] * 90] * 10
+        assert isinstance(line.runs[-1], Again)
+        counts.append(len(line.sent))
+        before, line = line, Line(device)
+        line.knowledge = before.knowledge
+    assert counts == [3, 3]
 
 
 def test_what_is_refused_all_at_once(device: Device) -> None:
