@@ -107,9 +107,14 @@ class Connection(asyncio.Protocol):
 
     def send(self, octets: bytes) -> None:
         """Send a whole frame."""
+        self._open().write(octets)
+
+    def _open(self) -> asyncio.Transport:
+        """What to write to; RemoteProtocolError if it is closed, which asyncio may not have told yet."""
+        self.exchange.check()
         if self._transport is None or self._transport.is_closing():
-            raise self.exchange.failure or self.exchange.end(f"the connection to {self} is closed")
-        self._transport.write(octets)
+            raise self.exchange.end(f"the connection to {self} is closed")
+        return self._transport
 
     async def wait(self, pending: Pending, timeout: float | None) -> list[Result]:
         """The results of a request, once its reply has come; Timeout if it does not in so many seconds."""
@@ -153,10 +158,11 @@ class Connection(asyncio.Protocol):
         try:
             while True:
                 while len(flying) < max(depth, 1) and run.ready():
+                    transport = self._open()  # first: of what was issued it is not known whether it was done
                     issued = run.issue()
                     if issued is None:
                         break
-                    self.send(issued[1])
+                    transport.write(issued[1])
                     flying.append(issued[0])
                 if not flying:
                     break
@@ -173,11 +179,12 @@ class Connection(asyncio.Protocol):
         found: list[Result] = []
         while run.ready():
             async with self._turn:
+                transport = self._open()
                 issued = run.issue()
                 if issued is None:
                     continue
                 try:
-                    self.send(issued[1])
+                    transport.write(issued[1])
                     await self.wait(issued[0], timeout)
                 finally:
                     if issued[0].results is None:

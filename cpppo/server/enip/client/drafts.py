@@ -44,10 +44,11 @@ class Draft:
                 raise
             self._problem = exc
         path = untyped(text) if choice == AUTO else None
-        if path is not None:
-            while "element" in path[-1]:
-                path.pop()
-            self.asks = path
+        while path and "element" in path[-1]:
+            *path, last = path
+            rest = {name: value for name, value in last.items() if name != "element"}
+            path += [rest] if rest else []
+        self.asks = path or None
 
     @property
     def key(self) -> str:

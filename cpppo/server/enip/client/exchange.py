@@ -306,13 +306,14 @@ class Exchange:
 
     def _frame(self, octets: bytes) -> None:
         """A whole frame."""
-        pending = self._pending.get(octets[_CONTEXT])
-        if pending is None and self.connection is not None:
-            pending = self._pending.get(octets[_FROM_ID] + octets[_COUNTED])
-        if pending is not None and pending.kept is not None and pending.kept.shape is not None:
-            results = pending.kept.shape.results(octets, pending)
+        by_connection = self.connection is not None and octets[0] == SEND_UNIT_DATA
+        pending = self._pending.get(octets[_FROM_ID] + octets[_COUNTED] if by_connection else octets[_CONTEXT])
+        # Operations are shared with other conversations, which may take the shape away at any time.
+        shape = None if pending is None or pending.kept is None else pending.kept.shape
+        if shape is not None and pending is not None:
+            results = shape.results(octets, pending)
             if results is not None:
-                del self._pending[pending.context]
+                self._pending.pop(pending.context, None)  # gone already if the conversation was ended meanwhile
                 pending.results = results
                 return
         self._parse(octets)

@@ -149,7 +149,10 @@ class Knowledge:
         catalog = self.catalog
         if catalog is None:
             catalog = yield from self.known()
-        asked = self._asked.get(texts)
+        try:
+            asked = self._asked.get(texts)
+        except TypeError:  # there is a list among them, say: it is told below what they have to be
+            asked = None
         if asked is None or asked.catalog is not catalog:
             asked = _Asked(texts, catalog)
             if len(texts) <= _REMEMBERED:

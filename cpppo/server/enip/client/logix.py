@@ -237,13 +237,13 @@ class Logix:
         raise Timeout("no connection")  # not reached: the pauses never end
 
     def _lost(self, connection: connector, exc: Exception | None) -> None:
-        with self._lock:
+        with self._lock:  # to the end: another thread would tell of the next connection before
             mine = self._connection is connection
             if mine:
                 self._connection = None
-        connection.abort()
-        if mine:
-            self._tell(LOST, exc)
+            connection.abort()
+            if mine:
+                self._tell(LOST, exc)
 
     def _tell(self, state: str, reason: Exception | None) -> None:
         if self._on_state is not None:

@@ -36,10 +36,13 @@ class _Piece(NamedTuple):
 
 
 class _Joined(NamedTuple):
-    """An operation whose data came in the replies to several requests, in their order: its ``head`` is the type."""
+    """An operation whose data came in the replies to several requests, in their order: its ``head`` is the type.
+
+    ``pieces``: of each the request and the member.
+    """
 
     operation: Operation
-    requests: tuple[int, ...]
+    pieces: tuple[tuple[int, int], ...]
     head: bytes
     unpack: struct.Struct
 
@@ -82,7 +85,10 @@ def run_of(
     if kind is Batch:
         batch: Any = operations
         way = batch.way
-        if way is None or way.exchange is not exchange or way.multiple != multiple:
+        if way is not None and (way.exchange is not exchange or way.multiple != multiple):
+            batch.forget()  # a new conversation has to learn the types first, too
+            way = None
+        if way is None:
             return _Rehearsal(exchange, batch, multiple)
         return Once(exchange, way.shots[0], 0, batch, multiple) if way.once else Again(batch, way)
     if multiple <= 0 and (kind is list or kind is tuple):
@@ -159,7 +165,7 @@ def _place(operation: Operation, pieces: Sequence[_Piece], first: Result) -> tup
     if kind is None or not kind.code or end != operation.elements * kind.size:
         return None
     unpack = struct.Struct(f"<{operation.elements}{kind.code}")
-    return _Joined(operation, tuple(one.request for one in pieces), head, unpack)
+    return _Joined(operation, tuple((one.request, one.member) for one in pieces), head, unpack)
 
 
 class Once:
@@ -294,7 +300,11 @@ class Again:
         replies = self._replies
         found = []
         for place in self._way.places:
-            found.append(_joined(place, replies) if isinstance(place, _Joined) else replies[place[0]][place[1]])
+            whole = _joined(place, replies) if isinstance(place, _Joined) else replies[place[0]][place[1]]
+            if whole is None or whole.sts:
+                self._as_it_was = False
+                return ()
+            found.append(whole)
         return found
 
 
@@ -302,9 +312,11 @@ class Again:
 Run = Transfers | Again | Once
 
 
-def _joined(place: _Joined, replies: Sequence[Sequence[Result]]) -> Result:
-    """The result of an operation, from the replies to its parts."""
-    first = replies[place.requests[0]][0]
-    octets = b"".join([replies[number][0].rpy.data[_TYPE:] for number in place.requests])
+def _joined(place: _Joined, replies: Sequence[Sequence[Result]]) -> Result | None:
+    """The result of an operation, from the replies to its parts; None if these are of another type now."""
+    parts = [replies[request][member] for request, member in place.pieces]
+    if not all([one.rpy.data.startswith(place.head) for one in parts]):
+        return None
+    octets = b"".join([one.rpy.data[_TYPE:] for one in parts])
     reply = Reply(place.operation.service.code | REPLY, status.SUCCESS, [], place.head + octets)
-    return first._replace(rpy=reply, sts=status.SUCCESS, val=list(place.unpack.unpack(octets)))
+    return parts[0]._replace(rpy=reply, sts=status.SUCCESS, val=list(place.unpack.unpack(octets)))

@@ -151,6 +151,14 @@ def test_places_that_are_not_there(device: Device, tag: str, says: str | None) -
     assert level == 12.5 and type(error) is UnknownTag and says in str(error)
 
 
+@pytest.mark.parametrize("tag", [["Level", "Word"], {"Level": 1}, None, 3])
+def test_what_is_no_text_is_no_tag(device: Device, tag: Any) -> None:
+    """A list where its members were meant, say, is told in words."""
+    for _ in range(2):
+        with pytest.raises(UsageError, match="a tag or an operation is text"):
+            read(device, tag)
+
+
 def test_numeric_addresses_have_no_type() -> None:
     """... so that they belong to a connector."""
     with pytest.raises(LocalProtocolError, match="numeric address"):

@@ -39,6 +39,12 @@ def sizes(texts: Any, multiple: int = 0, **kwds: Any) -> list[int]:
     return list(iter(lambda: len(one.next()), 0))
 
 
+def test_what_is_no_operation_is_no_end() -> None:
+    """None among the operations is refused as other things are: those after it are not left out in silence."""
+    with pytest.raises(TypeError):
+        groups(iter([None, {"path": "Level"}])).next()
+
+
 def test_around() -> None:
     """A packet is counted with all that is around its members; what is there depends on the route."""
     exchange = Exchange()
