@@ -252,7 +252,7 @@ def serve_command(
     return 0
 
 
-def refused(exc: BaseException, address: tuple[str, int], port: int, option: str = "--address") -> str:
+def refused(exc: Exception, address: tuple[str, int], port: int, option: str = "--address") -> str:
     """Why an address cannot be served on, and what to do instead; ``port`` is the usual one, ``option`` names it."""
     all_of_them = ", or none for all" if option == "--address" else ""
     code, where = getattr(exc, "errno", None), format_address(address)

@@ -29,7 +29,7 @@ from cpppo.server.enip.options import ADDRESS
 from cpppo.server.enip.plant import PlantError, parse_plant, read_plant
 from cpppo.server.enip.serve import connections_for, serve
 from cpppo.server.enip.tagging import create
-from cpppo.server.enip.website import Website
+from cpppo.server.enip.website import Unserved, Website
 from cpppo.server.enip.wire.types import Kind, unpack
 from cpppo.server.tcp import Server
 
@@ -98,7 +98,7 @@ def main(
         if settings.web is not None:
             try:
                 site = Website(settings.web)
-            except UsageError as exc:
+            except Unserved as exc:
                 return _failed(1, exc)
             wanted += site.descriptors
         if 0 < (got := raise_descriptor_limit(wanted)) < wanted:
@@ -122,17 +122,20 @@ def main(
         except (OSError, UnicodeError) as exc:
             return _failed(1, refused(exc, settings.address, ADDRESS[1]))
         surroundings["address"] = serving.address
-        count, where = len(device.tags()), format_address(serving.address)
-        if site is not None:
-            try:
+
+        def started() -> None:
+            count, where = len(device.tags()), format_address(serving.address)
+            if site is not None:
                 stack.enter_context(site.on(device, serving, control, settings.delay))
-            except OSError as exc:
-                serving.stop()
-                return _failed(1, site.refused(exc))
-            surroundings["web"] = site.address
-            where += f", web {site.url}"
-        started = f"enip_server: {count} tag{'' if count == 1 else 's'} on {where}; Ctrl-C ends it"
-        serve_until_interrupted(serving, lambda: print(started, file=sys.stderr, flush=True), argv is None)
+                surroundings["web"] = site.address
+                where += f", web {site.url}"
+            tags = f"{count} tag{'' if count == 1 else 's'}"
+            print(f"enip_server: {tags} on {where}; Ctrl-C ends it", file=sys.stderr, flush=True)
+
+        try:
+            serve_until_interrupted(serving, started, argv is None)
+        except Unserved as exc:
+            return _failed(1, exc)
     return 0
 
 

@@ -21,7 +21,7 @@ from cpppo.server.enip.counted import Counters
 from cpppo.server.enip.device import Device
 from cpppo.server.enip.web.running import WebSettings
 
-__all__ = ["Website"]
+__all__ = ["Unserved", "Website"]
 
 log = logging.getLogger("enip.web")
 
@@ -29,8 +29,12 @@ log = logging.getLogger("enip.web")
 _EXAMPLE_PORT = 12345
 
 
+class Unserved(UsageError, OSError):
+    """A web interface that cannot be: says why, and what to do."""
+
+
 class Website:
-    """A web interface to be.  UsageError, which says what to install, if that is missing.
+    """A web interface to be.  Unserved, which says what to install, if that is missing.
 
     ``counters``: to be counted by what serves; ``address``, ``url``: where it is, once it is.
     """
@@ -40,7 +44,7 @@ class Website:
             from cpppo.server.enip.web import server
         except ModuleNotFoundError as exc:
             if (exc.name or "").partition(".")[0] in ("web", "cheroot"):
-                raise UsageError(
+                raise Unserved(
                     "--web needs web.py, which is not installed; pip install '.[web]' in the sources does that"
                 ) from None
             raise
@@ -53,25 +57,24 @@ class Website:
 
     @contextmanager
     def on(self, device: Device, serving: Controlled, control: dotdict, delay: Delay) -> Iterator[None]:
-        """Serve it while in the block; OSError if its address cannot be had."""
+        """Serve it while in the block; Unserved if its address cannot be had."""
         settings = self._settings
         simulation = self._server.Simulation(device, serving, control, delay, self.counters)
-        started = self._server.WebServer(simulation, settings)
-        self.address, self.url = started.address, started.url
-        log.log(NORMAL, "web interface on %s", self.url)
-        if settings.token is None and not settings.readonly and not _loopback(self.address[0]):
-            log.warning(
-                "everybody who reaches %s can change everything there; --web-token or --web-readonly prevents that",
-                self.url,
-            )
         try:
+            started = self._server.WebServer(simulation, settings)
+        except (OSError, UnicodeError) as exc:
+            raise Unserved(refused(exc, settings.address, _EXAMPLE_PORT, "--web")) from exc
+        try:
+            self.address, self.url = started.address, started.url
+            log.log(NORMAL, "web interface on %s", self.url)
+            if settings.token is None and not settings.readonly and not _loopback(self.address[0]):
+                log.warning(
+                    "everybody who reaches %s can change everything there; --web-token or --web-readonly prevents that",
+                    self.url,
+                )
             yield
         finally:
             started.stop()
-
-    def refused(self, exc: OSError) -> str:
-        """Why its address cannot be had, and what to do."""
-        return refused(exc.__cause__ or exc, self._settings.address, _EXAMPLE_PORT, "--web")  # cheroot's has no errno
 
 
 def _loopback(host: str) -> bool:

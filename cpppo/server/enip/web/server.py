@@ -34,6 +34,8 @@ log = logging.getLogger("enip.web")
 _THREADS, _KEPT, DESCRIPTORS = 16, 100, 400
 #: Seconds until the thread that accepts notices that it is to end.
 _NOTICE_S = 0.1
+#: Connections that may wait to be accepted.
+_BACKLOG = 1024
 #: Octets that an answer can have before its thread has to wait for the client to read.
 _SENT = 262_144
 #: Seconds that a change may take to come true.
@@ -79,6 +81,7 @@ class _Http(wsgi.Server):
             numthreads=_THREADS,
             timeout=int(WHOLE_S),
             shutdown_timeout=1,
+            request_queue_size=_BACKLOG,
             server_name="cpppo",
         )
         self.version = self.software = "cpppo"
@@ -86,6 +89,22 @@ class _Http(wsgi.Server):
         self.keep_alive_conn_limit = _KEPT
         self.expiration_interval = _NOTICE_S
         self.hall = Hall(super().process_conn)
+        self.refusal: OSError | None = None
+
+    def bind(self, family: int, type: int, proto: int = 0) -> socket.socket:
+        """As cheroot does, but that it leaves the socket open if this fails, and forgets why."""
+        made: socket.socket = self.prepare_socket(
+            self.bind_addr, family, type, proto, self.nodelay, self.ssl_adapter, self.reuse_port
+        )
+        try:
+            made.bind(self.bind_addr)
+        except OSError as exc:
+            self.refusal = exc
+            made.close()
+            raise
+        self.socket = made
+        self.bind_addr = made.getsockname()[:2]
+        return made
 
     def process_conn(self, conn: Any) -> None:
         if conn.rfile.has_data():  # it sent the next request before it had the answer, which we do not take
@@ -109,8 +128,11 @@ class WebServer:
         self._stopping = threading.Event()
         try:
             self._http.prepare()
-        except BaseException:
+        except BaseException as exc:
+            self._http.requests.stop(0)
             self._http.hall.stop()
+            if isinstance(exc, OSError) and self._http.refusal is not None:
+                raise self._http.refusal from None
             raise
         self._http.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT)
         self.address: tuple[str, int] = self._http.bind_addr[:2]
