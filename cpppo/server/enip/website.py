@@ -66,11 +66,12 @@ class Website:
             raise Unserved(refused(exc, settings.address, _EXAMPLE_PORT, "--web")) from exc
         try:
             self.address, self.url = started.address, started.url
-            log.log(NORMAL, "web interface on %s", self.url)
+            log.log(NORMAL, "web interface: %s", self.address)
             if settings.token is None and not settings.readonly and not _loopback(self.address[0]):
                 log.warning(
-                    "everybody who reaches %s can change everything there; --web-token or --web-readonly prevents that",
-                    self.url,
+                    "web interface: everybody who reaches %s can change everything; "
+                    "--web-token or --web-readonly prevents that",
+                    self.address,
                 )
             yield
         finally:
