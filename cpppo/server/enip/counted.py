@@ -56,7 +56,10 @@ class Totals:
         self.received += session.received
         self.sent += session.sent
         self.seconds += session.seconds
-        self.answers.update(session.counts())
+        for service, count in list(session.done.items()):  # a copy in one step: the session goes on counting
+            self.answers[service & ~REPLY, 0] += count
+        for (service, status), count in list(session.refused.items()):
+            self.answers[service & ~REPLY, status] += count
         self.took = [one + more for one, more in zip(self.took, session.took, strict=True)]
 
 
@@ -70,8 +73,8 @@ class CountedSession(Session):
         super().__init__(*args, **kwds)
         self.sent = 0
         self.seconds = 0.0
-        self.done = [0] * 256
-        self.refused: Counter[tuple[int, int]] = Counter()
+        self.done: dict[int, int] = {}
+        self.refused: dict[tuple[int, int], int] = {}
         self.took = [0] * (len(BOUNDS_S) + 1)
 
     def receive(self, data: bytes) -> bytes:
@@ -93,22 +96,22 @@ class CountedSession(Session):
         self.took[bisect_left(BOUNDS_S, took)] += 1
         service = reply.service
         if reply.status:
-            self.refused[service, reply.status] += 1
+            self._refused_with(service, reply.status)
         else:
-            self.done[service] += 1
+            try:
+                self.done[service] += 1
+            except KeyError:
+                self.done[service] = 1
         if service == _PACKET and reply.data.__class__ is MultipleReply:
             for one in reply.data.reply:  # service, a reserved octet, status
                 if one[2]:
-                    self.refused[one[0], one[2]] += 1
+                    self._refused_with(one[0], one[2])
                 else:
-                    self.done[one[0]] += 1
+                    self.done[one[0]] = self.done.get(one[0], 0) + 1
         return reply
 
-    def counts(self) -> Counter[tuple[int, int]]:
-        """CIP requests by (service, status), while it goes on counting."""
-        made = Counter(dict(self.refused))  # a copy in one step
-        made.update({(service, 0): count for service, count in enumerate(self.done) if count})
-        return Counter({(service & ~REPLY, status): count for (service, status), count in made.items()})
+    def _refused_with(self, service: int, status: int) -> None:
+        self.refused[service, status] = self.refused.get((service, status), 0) + 1
 
 
 #: Called by their names: to look for them in the class above costs as much as counting.

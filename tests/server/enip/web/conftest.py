@@ -7,9 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.server.enip.web.browsing import Web, web
-from tests.tools import need_module
-
-need_module("web")
 
 
 @pytest.fixture
