@@ -71,7 +71,9 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.server.enip.client.logix", "front"),
     ("cpppo.server.enip.serve", "front"),
     ("cpppo.server.enip.control", "front"),
-    ("cpppo.server.enip.web.api", "api"),
+    ("cpppo.server.enip.counted", "front"),
+    *((f"cpppo.server.enip.web.{name}", "api") for name in "api groups guard pages rates running values".split()),
+    ("cpppo.server.enip.website", "cli"),
     ("cpppo.server.enip.web*", "front"),
     ("cpppo.server.enip.client", "front"),
     ("cpppo.server.enip.client.connector", "front"),
@@ -132,7 +134,13 @@ LOCKED_FILES = frozenset(
 LOCK_NAMES = frozenset({"Lock", "RLock", "local", "get_ident"})
 
 #: Dependencies with one single importer.
-OWNERS: Mapping[str, str] = {"greenery": "cpppo.automata.regex", "pymodbus": "cpppo.remote.pymodbus_fixes"}
+OWNERS: Mapping[str, str] = {
+    "greenery": "cpppo.automata.regex",
+    "pymodbus": "cpppo.remote.pymodbus_fixes",
+    "web": "cpppo.server.enip.web.app",
+    "cheroot": "cpppo.server.enip.web.server",
+    "prometheus_client": "cpppo.server.enip.web.metrics",
+}
 
 #: What not every operating system has: modules, and names in modules.
 POSIX_MODULES = frozenset("pty tty fcntl termios resource pwd grp syslog".split())
