@@ -58,6 +58,7 @@ def test_looks(driver: Chrome, site: Web, width: int, dark: bool) -> None:
         page.driver.execute_script("document.querySelector('#connections').scrollIntoView()")
         page.until(lambda: len(page.texts("#connection-rows tr")) == 2)
         page.driver.execute_script("scrollTo(0, 0)")
+        page.until(lambda: page.text("#latency-now").endswith("s"))
         page.until(lambda: page.driver.execute_script(WIDE) <= 0)
         assert page.driver.execute_script(FAINT) == []
         page.shot(f"{name}-list")

@@ -18,7 +18,7 @@ let last = null;
 
 function span({ value, range }) {
   if (range === null) return `${value} s`;
-  const [low, high] = range.split("-");
+  const [low, high] = /^(.*[^e])-(.*)$/i.exec(range).slice(1).map(Number);
   return low === high ? `${low} s` : `${low} to ${high} s`;
 }
 
@@ -68,18 +68,18 @@ async function toggle() {
   disable.focus();
 }
 
+/** A delay that was started as a range stays one. */
 function setDelay(text) {
-  const given = text.trim().replace(/\s*s$/, "").replace(/\s*(to|-)\s*/, "-");
-  if (given.includes("-")) return change("options", "delay", "range", given);
-  if (last.delay.range !== null) return change("options", "delay", "range", `${given}-${given}`);
-  return change("options", "delay", "value", given);
+  const given = text.trim();
+  if (last.delay.range === null) return change("options", "delay", "value", given);
+  return change("options", "delay", "range", given.includes("-") ? given : `${given}-${given}`);
 }
 
 export function startOverview() {
   disable.addEventListener("click", toggle);
   delay.addEventListener("click", () =>
     edit(delay, {
-      label: "Delay of replies, seconds, or a range of them, eg. 0.5-1.5",
+      label: `Delay of replies, seconds${last.delay.range === null ? "" : ", or a range of them, eg. 0.5-1.5"}`,
       input: line(last.delay.range ?? String(last.delay.value)),
       save: async (text) => {
         await setDelay(text);
