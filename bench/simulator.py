@@ -1,4 +1,4 @@
-"""The simulator as a whole: a crowd of connections, printing what happens, and starting with many tags.
+"""The simulator as a whole: a crowd of connections, printing, its page being watched, starting with many tags.
 
 Owns: these rows.  Rule: a crowd is driven by one thread that waits for all its connections at once, and one
 connection by the very same code, so that what differs is the server's doing.
@@ -6,9 +6,13 @@ connection by the very same code, so that what differs is the server's doing.
 
 from __future__ import annotations
 
+import http.client
+import json
 import selectors
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from bench.load import Client, Server, running
@@ -19,6 +23,8 @@ __all__ = ["rows"]
 
 #: Connections at once; how much more one alone may get done; how much more CPU a read may take that is printed.
 CROWD, SLOWER, PRINTING = 100, 2.0, 2.0
+#: How much more CPU a read may take while the page is open; seconds between what it asks, and of a turn; turns.
+WATCHED, POLL_S, WATCHED_S, WATCHED_TURNS = 1.15, 1.0, 3.0, 4
 #: Requests in a turn of the crowd, and turns.
 ANSWERS, TURNS = 10_000, 8
 #: Seconds to the first reply, by scalar tags, and whether these come from standard input.
@@ -40,6 +46,8 @@ def rows() -> Iterator[Row]:
         yield _crowd()
         progress("printing")
         yield _printing()
+        progress("the page is open")
+        yield _watched()
     for tags, (limit, stdin) in STARTS.items():
         progress(f"start-up with {tags} scalar tags")
         yield start(f"{tags:,} scalar tags", [f"Tag_{number}=INT" for number in range(tags)], limit, stdin)
@@ -102,3 +110,50 @@ def _printing() -> Row:
         other.close()
     name = "server CPU a single read with --print, against one without"
     return Row(name, microseconds(loud / REQUESTS), microseconds(quiet / REQUESTS), loud / quiet, PRINTING)
+
+
+def _watched() -> Row:
+    with (
+        running(MODULE, "-a", "127.0.0.1:0", TAG) as alone,
+        running(MODULE, "-a", "127.0.0.1:0", "--web", "127.0.0.1:0", TAG) as watched,
+    ):
+        clients = {server: Client(server.port) for server in (alone, watched)}
+        blocks = {server: client.blocks(reads(100), 1) for server, client in clients.items()}
+        best = dict.fromkeys(clients, float("inf"))
+        with _page(watched.web):
+            for _ in range(WATCHED_TURNS):
+                for server, client in clients.items():
+                    done, before, end = 0, server.cpu(), time.perf_counter() + WATCHED_S
+                    while time.perf_counter() < end:
+                        client.exchange(blocks[server])
+                        done += len(blocks[server])
+                    best[server] = min(best[server], (server.cpu() - before) / done)
+        for client in clients.values():
+            client.close()
+    name = "server CPU a single read with the page open, against one without the web interface"
+    return Row(name, microseconds(best[watched]), microseconds(best[alone]), best[watched] / best[alone], WATCHED)
+
+
+@contextmanager
+def _page(port: int) -> Iterator[None]:
+    """Ask what the page asks, as often as it does, in a thread of its own."""
+    closed = threading.Event()
+    thread = threading.Thread(target=_poll, args=(port, closed))
+    thread.start()
+    try:
+        yield
+    finally:
+        closed.set()
+        thread.join()
+
+
+def _poll(port: int, closed: threading.Event) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    since = 0.0
+    while not closed.wait(POLL_S):
+        for part in ("overview", "tags?search=&offset=0&limit=50", f"rates?since={since}", "connections?limit=25"):
+            connection.request("GET", f"/page/{part}")
+            answer = json.loads(connection.getresponse().read())
+            if part.startswith("rates") and answer["samples"]:
+                since = answer["samples"][-1]["time"]
+    connection.close()
