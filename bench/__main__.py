@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench import automata, browse, client, server, simulator, wire
+from bench import automata, browse, client, history, server, simulator, wire
 from bench.measure import Row
 
 __all__ = ["main", "replaced", "table"]
@@ -27,6 +27,7 @@ SUITES: dict[str, Callable[[], Iterator[Row]]] = {
     "simulator": simulator.rows,
     "browse": browse.rows,
     "client": client.rows,
+    "history": history.rows,
 }
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "performance.org"
 BEGIN, END = "# figures: begin", "# figures: end"

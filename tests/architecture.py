@@ -96,6 +96,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.server.enip.io", "cli"),
     ("cpppo.server.enip.thruput", "cli"),
     ("cpppo.server.enip.historize", "cli"),
+    ("cpppo.server.enip.replay", "cli"),
     ("cpppo.server.enip.weather", "cli"),
 )
 
@@ -140,6 +141,10 @@ OWNERS: Mapping[str, str] = {
     "web": "cpppo.server.enip.web.app",
     "cheroot": "cpppo.server.enip.web.server",
     "prometheus_client": "cpppo.server.enip.web.metrics",
+    "pytz": "cpppo.history.zones",
+    "tzlocal": "cpppo.history.zones",
+    "pyarrow": "cpppo.history.convert",
+    "matplotlib": "cpppo.history.plot",
 }
 
 #: What not every operating system has: modules, and names in modules.

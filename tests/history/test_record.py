@@ -127,7 +127,7 @@ def test_torn_lines_are_no_records(data: Any) -> None:
     line = format_record(Record(WHEN, 5, data))
     for cut in range(1, len(line)):
         with pytest.raises(RecordError):
-            parse_line(line[:cut] + TORN)
+            parse_line(line[:cut] + TORN.decode())
 
 
 # -- moments

@@ -33,6 +33,8 @@ _IDLE_S = 366 * 86400
 #: Where the web interface is unless it is said, and what a token is made of.
 _LOOPBACK, _WEB_PORT = "127.0.0.1", 80
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,200}")
+#: How many times faster than recorded tags are driven at most.
+_FACTOR = 1_000_000
 
 _EXAMPLES = """\
 examples:
@@ -47,6 +49,8 @@ examples:
   enip_server - < tags.txt                     tags from standard input, one a line
   enip_server --config plant.toml              structures, programs, descriptions: a whole controller
   enip_server --check --config plant.toml      is the file right?
+  enip_server --play plant.hst --loop Level=REAL
+                                               as it was when historize recorded it
   enip_server --identity 1756-L83E SCADA       pass for another controller
   enip_server --web :12345 SCADA               and a page to watch and steer it: http://localhost:12345/
 
@@ -76,6 +80,9 @@ class Settings(NamedTuple):
     log: str | None
     profile: str | None
     verbose: int
+    play: str | None
+    factor: float
+    loop: bool
 
 
 def parse_arguments(argv: Sequence[str] | None) -> Settings:
@@ -89,6 +96,8 @@ def parse_arguments(argv: Sequence[str] | None) -> Settings:
         parser.error("name at least one TAG, eg. SCADA=INT[1000], or a plant file, eg. --config plant.toml")
     if given.check and given.config is None:
         raise UsageError("--check: of what? Name the plant file, eg. --check --config plant.toml")
+    if given.play is None and (given.loop or given.factor is not None):
+        raise UsageError("--factor and --loop are of a recording; name it: --play FILE")
     idle_s = None
     if given.idle is not None:
         idle_s = _seconds("--idle", given.idle)
@@ -109,6 +118,9 @@ def parse_arguments(argv: Sequence[str] | None) -> Settings:
         log=given.log,
         profile=given.profile,
         verbose=given.verbose,
+        play=given.play,
+        factor=1.0 if given.factor is None else _factor(given.factor),
+        loop=given.loop,
     )
 
 
@@ -145,6 +157,16 @@ def _seconds(option: str, text: str) -> float:
     if not 0 < seconds <= _IDLE_S:
         raise UsageError(f"{option} {text[:60]!r} is not a number of seconds above 0, {_IDLE_S} at most; eg. 60")
     return seconds
+
+
+def _factor(text: str) -> float:
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = math.nan
+    if not 0 < factor <= _FACTOR:
+        raise UsageError(f"--factor {text[:60]!r} is not a number above 0, {_FACTOR} at most; eg. 10: ten times faster")
+    return factor
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -222,6 +244,11 @@ def _parser() -> argparse.ArgumentParser:
     controller.add_argument(
         "--strict", action="store_true", help="refuse to write a narrower type into a tag, as a real controller does"
     )
+    controller.add_argument(
+        "--play", metavar="FILE", help="drive the tags from a recording of historize or enip_client --record"
+    )
+    controller.add_argument("--factor", metavar="N", help="play so many times faster (default 1)")
+    controller.add_argument("--loop", action="store_true", help="play again from the beginning, for ever")
     output = parser.add_argument_group("output")
     output.add_argument("-p", "--print", action="store_true", help="print every read and write of a tag")
     output.add_argument("-l", "--log", metavar="FILE", help="log to a file; at 10 MB a new one is begun, 5 are kept")

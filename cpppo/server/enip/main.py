@@ -12,7 +12,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from cpppo.errors import UsageError
+from cpppo.errors import Error, UsageError
 from cpppo.logs import NORMAL
 from cpppo.server.command import (
     format_address,
@@ -93,6 +93,12 @@ def main(
         if settings.check:
             print(f"{settings.config}: {said}: all right")
             return 0
+        replay = None
+        if settings.play is not None:
+            try:
+                replay = _replay(settings, device)
+            except (OSError, Error) as exc:
+                return _failed(1, f"cannot play {settings.play}: {exc}")
         wanted = connections_for(settings.connections) + _OTHER_DESCRIPTORS
         site = None
         if settings.web is not None:
@@ -122,6 +128,9 @@ def main(
         except (OSError, UnicodeError) as exc:
             return _failed(1, refused(exc, settings.address, ADDRESS[1]))
         surroundings["address"] = serving.address
+        if replay is not None:
+            stack.callback(replay.stop)
+            replay.start()
 
         def started() -> None:
             count, where = len(device.tags()), format_address(serving.address)
@@ -164,6 +173,12 @@ def _device(settings: Settings, attribute_class: type[Attribute], identity_class
     if settings.delay.range[1]:
         log.log(NORMAL, "Delaying all responses by %s seconds", settings.delay)
     return device, plant.summary()
+
+
+def _replay(settings: Settings, device: Device) -> Any:
+    from cpppo.server.enip.replay import Replay  # seldom wanted
+
+    return Replay(device, str(settings.play), settings.factor, settings.loop)
 
 
 def _profiling(path: str) -> Callable[[Callable[[], None]], None]:

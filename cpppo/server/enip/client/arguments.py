@@ -132,6 +132,9 @@ def _parser() -> argparse.ArgumentParser:
     shown = output.add_mutually_exclusive_group()
     shown.add_argument("-p", "--print", action="store_true", help="print a line an operation, and nothing else")
     shown.add_argument("--json", action="store_true", help="print a JSON object an operation, and one of the rate")
+    output.add_argument(
+        "--record", metavar="FILE", help="append what is read and written to a file, as historize does; to be played"
+    )
     output.add_argument("-l", "--log", metavar="FILE", help="log to a file; at 10 MB a new one is begun, 5 are kept")
     add_verbosity(output)
     return parser

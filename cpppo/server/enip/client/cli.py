@@ -10,14 +10,15 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain, repeat
 from time import localtime, strftime, time
 from typing import Any
 
 from cpppo.errors import Error, StatusError, UsageError
+from cpppo.history import Writer
 from cpppo.logs import NORMAL
 from cpppo.server.command import format_address, parse_address, read_lines
 from cpppo.server.enip.client import catalog, inventory, report
@@ -29,6 +30,7 @@ from cpppo.server.enip.client.drafts import Draft, answered, questions
 from cpppo.server.enip.client.exchange import Result
 from cpppo.server.enip.client.flows import follow
 from cpppo.server.enip.client.progress import Progress
+from cpppo.server.enip.client.recording import record
 from cpppo.server.enip.wire.header import PORT
 
 __all__ = ["main"]
@@ -141,7 +143,8 @@ def _perform(
     count = failures = 0
     services = set()
     started = time()
-    with Progress(len(operations) * arguments.repeat, sys.stderr if arguments.repeat > 1 else None) as progress:
+    waiting = sys.stderr if arguments.repeat > 1 else None
+    with _recorder(arguments.record) as keep, Progress(len(operations) * arguments.repeat, waiting) as progress:
         for result in connection.operate(
             chain.from_iterable(repeat(operations, arguments.repeat)),
             fragment=arguments.fragment,
@@ -150,6 +153,7 @@ def _perform(
             validating=True,
         ):
             failed = report.failed(result)
+            keep(result, texts[count % len(texts)])
             services.add(result.req.service)
             line = show(result, texts[count % len(texts)])
             if line:
@@ -170,6 +174,20 @@ def _perform(
         print(_stamped(rate), flush=True)
     log.log(NORMAL, "%s", rate)
     return failures
+
+
+@contextmanager
+def _recorder(path: str | None) -> Iterator[Callable[[Result, str], None]]:
+    """What records a result and the text of its operation, if a file is named for that."""
+    if path is None:
+        yield lambda result, text: None
+        return
+    with Writer(path) as writer:
+        try:
+            writer.open()
+        except OSError as exc:
+            raise UsageError(f"cannot record to {path}: {exc.strerror}; name a file that can be written") from exc
+        yield partial(record, writer)
 
 
 def _shown(arguments: argparse.Namespace) -> Callable[[Result, str], str]:

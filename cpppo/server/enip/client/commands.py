@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from time import time
 
 from cpppo.errors import Error, UsageError
-from cpppo.history.timestamp import render
+from cpppo.history.moments import render
 from cpppo.server.command import format_address, logging_to, parse_address
 from cpppo.server.enip.client.connector import connector
 from cpppo.server.enip.wire.header import PORT

@@ -14,7 +14,7 @@ import pytest
 
 import cpppo
 from cpppo.errors import LocalProtocolError
-from cpppo.history.timestamp import render
+from cpppo.history.moments import render
 from cpppo.server.enip import Simulator, client
 from tests.server.enip.client.scripted import Peer, bare
 from tests.server.enip.client.test_client_tools import STAMP
