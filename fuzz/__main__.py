@@ -17,6 +17,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cpppo.errors import Error
+from cpppo.history import Record, format_record, parse_line
+from cpppo.history.moments import parse, render
 from tests.automata.random_machines import draw_graph, draw_pattern
 from tests.automata.referees import examine_graph, examine_pattern
 from tests.grammar.harness import examine, examine_case
@@ -94,6 +97,28 @@ def frames(examples: int, tally: Counter[str]) -> None:
             examples -= 1
 
 
+def histories(examples: int, tally: Counter[str]) -> None:
+    """Damaged lines of histories and texts of moments: a record that is written again as it was read, or refused."""
+    chance = random.Random()
+    while examples > 0:
+        seed = chance.getrandbits(32)
+        line = format_record(Record(render(chance.uniform(-6e10, 2.5e11)), ["Tag", [0, 3]], {"read": [seed, 0.5, "x"]}))
+        for octets in damaged(line.encode(), seed, VARIANTS):
+            examples -= 1
+            text = octets.decode("latin-1")
+            try:
+                record = parse_line(text)
+                moment = None if record is None else parse(record.timestamp)
+            except ValueError as exc:
+                assert isinstance(exc, Error), f"{text!r}: {exc!r}"
+                tally["refused"] += 1
+                continue
+            tally["parsed"] += 1
+            if record is not None and moment is not None:
+                again = format_record(Record(render(moment, None, 6), record.serial, record.data))
+                assert repr(parse_line(again)) == repr(record._replace(timestamp=render(moment, None, 6))), text
+
+
 def _one(message: Any, octets: bytes, seed: int) -> bool:
     try:
         return examine(message, octets, prefixed=False, seed=seed)
@@ -110,6 +135,7 @@ TARGETS: dict[str, Callable[[int, Counter[str]], None]] = {
     "connections": vectors("connections"),
     "replies": vectors("replies"),
     "paths": vectors("paths"),
+    "histories": histories,
 }
 
 

@@ -97,16 +97,19 @@ def opener(path: str | os.PathLike[str], mode: str = "rb", bufsize: int = 4096) 
 
 
 class Member(NamedTuple):
-    """A file of a set: ``number`` None of the one that is written, 0 of the one before it; ``end`` if compressed."""
+    """A file of a set: ``number`` None of the one that is written, 0 of the one before it.
+
+    ``ext``: what its name has after that of the set: ``""``, ``.0``, ``.1.gz``.
+    """
 
     path: Path
     number: int | None
-    end: str
+    ext: str
 
     @property
-    def ext(self) -> str:
-        """What its name has after that of the set: ``""``, ``.0``, ``.1.gz``."""
-        return ("" if self.number is None else f".{self.number}") + self.end
+    def end(self) -> str:
+        """The end of its name, if it is compressed."""
+        return "" if plain(self.path) else self.path.suffix
 
 
 def files_of(path: str | os.PathLike[str]) -> Iterator[Member]:
@@ -122,7 +125,8 @@ def files_of(path: str | os.PathLike[str]) -> Iterator[Member]:
         return
     for name in names:
         if match := form.fullmatch(name):
-            yield Member(whole.parent / name, None if match[1] is None else int(match[1]), match[2] or "")
+            number = None if match[1] is None else int(match[1])
+            yield Member(whole.parent / name, number, name[len(whole.name) :])
 
 
 def members(path: str | os.PathLike[str]) -> list[Member]:

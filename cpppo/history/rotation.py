@@ -106,11 +106,11 @@ class Rotator:
         files = self._numbered()
         free = next(number for number in range(len(files) + 1) if number not in files)
         for number in range(free - 1, -1, -1):
-            for path, _, end in files[number]:
+            for one in files[number]:
                 if self._rule.copies is not None and number + 1 >= self._rule.copies:
-                    path.unlink()
+                    one.path.unlink()
                 else:
-                    os.rename(path, self._path.with_name(f"{self._path.name}.{number + 1}{end}"))
+                    os.rename(one.path, self._path.with_name(f"{self._path.name}.{number + 1}{one.end}"))
 
     def _compress(self) -> None:
         """Compress what is not, the oldest first, until nothing is left to do."""

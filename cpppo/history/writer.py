@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, cast
 
 from cpppo.errors import Error
+from cpppo.history.files import plain
 from cpppo.history.moments import render
 from cpppo.history.record import TORN, format_comment, format_values
 from cpppo.history.rotation import Rotation, Rotator
@@ -34,7 +35,12 @@ _BACK_S, _MOST_WAITING = 1.0, 1000
 
 
 def open_to_append(path: Path) -> BinaryIO:
-    """A file to append to, without a buffer of its own; it and its directories are created; OSError if it cannot be."""
+    """A file to append to, without a buffer of its own; it and its directories are created; OSError if it cannot be.
+
+    It is not compressed, so its name must not say so.
+    """
+    if not plain(path):
+        raise OSError(errno.EINVAL, f"what is written is not compressed; leave {path.suffix} away", os.fspath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     return cast(BinaryIO, path.open("ab+", buffering=0))
 
@@ -230,6 +236,8 @@ class Writer:
                     file.close()
                 raise
             self._file = file
+            if self._fsync:
+                _sync_names(self.path.parent)
         return self._file
 
     def _release(self) -> None:
@@ -246,6 +254,16 @@ def _torn(file: BinaryIO) -> bool:
         return False
     file.seek(-1, os.SEEK_END)
     return file.read(1) != b"\n"
+
+
+def _sync_names(directory: Path) -> None:
+    """The names in a directory, too, are to survive; not every system lets them be asked for."""
+    with suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _put(file: BinaryIO, octets: bytes) -> tuple[int, OSError | None]:

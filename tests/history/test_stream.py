@@ -100,6 +100,14 @@ def test_bisection_finds_what_reading_finds(
     assert found == [number for number, when in enumerate(times, 1) if when >= start]
 
 
+def test_one_file_of_a_set(path: Path) -> None:
+    """A file by its own name is read alone, compressed or not, from any time on."""
+    assert data(Stream(f"{path}.1.gz")) == list(range(20, 30))
+    assert data(Stream(f"{path}.1.gz"), WHEN + 25) == list(range(25, 30))
+    assert data(Stream(f"{path}.4"), WHEN + 5) == list(range(5, 10))
+    assert Stream(f"{path}.1.gz").last_time() is None and Stream(path).last_time() == WHEN + 49
+
+
 def test_seeking_reads_little(tmp_path: Path) -> None:
     """A time in a large set is found without reading more than a few pieces of a few files."""
     octets = 0

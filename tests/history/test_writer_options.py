@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import pytest
 
 from cpppo.errors import UsageError
 from cpppo.history import DataError, Stream, Writer, logger, timestamp, writer
+from cpppo.history.files import ENDS
 from tests.history.test_writer import STAMP, WHEN, Disk, _File, clock, warnings
 from tests.tools import python_environment
 
@@ -95,14 +97,15 @@ def test_fsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def fsync(descriptor: int) -> None:
         genuine(descriptor)
-        synced.append(os.fstat(descriptor).st_size)
+        status = os.fstat(descriptor)
+        synced.append(status.st_size if stat.S_ISREG(status.st_mode) else -1)
 
     monkeypatch.setattr(writer.os, "fsync", fsync)
     size = len(f"{STAMP}\tnull\t0\n")
     for options, expected in (
         ({}, []),
-        ({"fsync": True}, [size, 2 * size]),
-        ({"fsync": True, "flush_s": HOUR_S}, [2 * size]),
+        ({"fsync": True}, [-1, size, 2 * size]),  # its name, too
+        ({"fsync": True, "flush_s": HOUR_S}, [-1, 2 * size]),
     ):
         synced.clear()
         (tmp_path / "x.hst").unlink(missing_ok=True)
@@ -126,6 +129,15 @@ def test_fsync_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: py
         made.write(1)
         assert made.flush()
     assert "Input/output error" in caplog.text and "1 lines were lost" in (tmp_path / "x.hst").read_text()
+
+
+def test_names_of_compressed_files(tmp_path: Path) -> None:
+    """What is written is not compressed: a name that says so is refused, and nothing is created."""
+    for end in ENDS:
+        with Writer(tmp_path / f"x.hst{end}") as made:
+            with pytest.raises(OSError, match=f"not compressed; leave {end} away"):
+                made.open()
+    assert not list(tmp_path.iterdir())
 
 
 # -- clocks
