@@ -36,7 +36,7 @@ def version() -> str:
 OPTIONAL = requirements("requirements-optional.txt")
 TEST = pick(OPTIONAL + requirements("requirements-dev.txt"), "pytest", "hypothesis")
 EXTRAS = {
-    "web": pick(OPTIONAL, "web.py"),
+    "web": pick(OPTIONAL, "web.py", "prometheus-client"),
     "history": pick(OPTIONAL, "pytz", "tzlocal"),
     "remote": pick(OPTIONAL, "pymodbus", "pyserial"),
     "test": TEST,
@@ -67,7 +67,10 @@ setup(
         "Typing :: Typed",
     ],
     packages=find_packages(include=["cpppo", "cpppo.*"]),
-    package_data={"cpppo": ["py.typed"]},
+    package_data={
+        "cpppo": ["py.typed"],
+        "cpppo.server.enip.web": ["openapi.json", "page/*.html", "page/*.css", "page/*.js", "page/images/*.png"],
+    },
     python_requires=">=3.10",
     install_requires=requirements("requirements.txt"),
     extras_require=EXTRAS,

@@ -27,10 +27,11 @@ TIMEOUT_S = 30.0
 
 
 class Server(NamedTuple):
-    """A server process; ``port`` on the local host."""
+    """A server process; ``port`` on the local host, and that of its web interface, 0 if it has none."""
 
     process: subprocess.Popen[Any]
     port: int
+    web: int = 0
 
     def cpu(self) -> float:
         """Seconds of processor time all its threads have used, to the nanosecond (the CPU clock of a Linux process)."""
@@ -63,10 +64,10 @@ def running(module: str, *arguments: str, stdin: str = "") -> Iterator[Server]:
         process.stdin.write(stdin)
         process.stdin.close()
         line = process.stderr.readline()
-        found = ADDRESS.search(line)
-        if found is None:
+        found = ADDRESS.findall(line)
+        if not found:
             raise RuntimeError(f"{module} does not name its address: {(line + process.stderr.read()).strip()}")
-        yield Server(process, int(found[1]))
+        yield Server(process, *map(int, found))
     finally:
         process.terminate()
         try:

@@ -1,4 +1,4 @@
-"""The simulator as a whole: a crowd of connections, printing what happens, and starting with many tags.
+"""The simulator as a whole: a crowd of connections, printing, its page being watched, starting with many tags.
 
 Owns: these rows.  Rule: a crowd is driven by one thread that waits for all its connections at once, and one
 connection by the very same code, so that what differs is the server's doing.
@@ -6,10 +6,13 @@ connection by the very same code, so that what differs is the server's doing.
 
 from __future__ import annotations
 
+import http.client
+import json
 import selectors
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.load import Client, Server, running
 from bench.measure import Row, microseconds, progress
@@ -19,6 +22,8 @@ __all__ = ["rows"]
 
 #: Connections at once; how much more one alone may get done; how much more CPU a read may take that is printed.
 CROWD, SLOWER, PRINTING = 100, 2.0, 2.0
+#: How much more CPU a read may take while the page is open; seconds between what it asks, each a turn; turns.
+WATCHED, POLL_S, WATCHED_TURNS = 1.15, 1.0, 10
 #: Requests in a turn of the crowd, and turns.
 ANSWERS, TURNS = 10_000, 8
 #: Seconds to the first reply, by scalar tags, and whether these come from standard input.
@@ -40,6 +45,8 @@ def rows() -> Iterator[Row]:
         yield _crowd()
         progress("printing")
         yield _printing()
+        progress("the page is open")
+        yield from _watched()
     for tags, (limit, stdin) in STARTS.items():
         progress(f"start-up with {tags} scalar tags")
         yield start(f"{tags:,} scalar tags", [f"Tag_{number}=INT" for number in range(tags)], limit, stdin)
@@ -102,3 +109,58 @@ def _printing() -> Row:
         other.close()
     name = "server CPU a single read with --print, against one without"
     return Row(name, microseconds(loud / REQUESTS), microseconds(quiet / REQUESTS), loud / quiet, PRINTING)
+
+
+def _watched() -> Iterator[Row]:
+    """The page is open, the web interface is there and nobody asks, there is none."""
+    with (
+        running(MODULE, "-a", "127.0.0.1:0", "--web", "127.0.0.1:0", TAG) as opened,
+        running(MODULE, "-a", "127.0.0.1:0", "--web", "127.0.0.1:0", TAG) as closed,
+        running(MODULE, "-a", "127.0.0.1:0", TAG) as without,
+    ):
+        page = _Page(opened.web)
+        clients = {server: Client(server.port) for server in (opened, closed, without)}
+        blocks = {server: client.blocks(reads(100), 1) for server, client in clients.items()}
+        best = dict.fromkeys(clients, float("inf"))
+        for _ in range(WATCHED_TURNS):
+            for server, client in clients.items():
+                asking = threading.Thread(target=page.ask if server is opened else lambda: None)
+                done, before, end = 0, server.cpu(), time.perf_counter() + POLL_S
+                asking.start()
+                while time.perf_counter() < end:
+                    client.exchange(blocks[server])
+                    done += len(blocks[server])
+                asking.join()
+                best[server] = min(best[server], (server.cpu() - before) / done)
+        page.close()
+        for client in clients.values():
+            client.close()
+    what = "server CPU a single read with"
+    for name, ours, theirs, goal in (
+        (f"{what} the page open, against one with it closed", best[opened], best[closed], WATCHED),
+        (f"{what} the web interface, which counts, against one without", best[closed], best[without], None),
+    ):
+        yield Row(name, microseconds(ours), microseconds(theirs), ours / theirs, goal)
+
+
+class _Page:
+    """Asks what the page asks at a time."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        self._since = 0.0
+        self.close = self._connection.close
+
+    def ask(self) -> None:
+        samples = self._get(f"rates?since={self._since}")["samples"]
+        self._since = samples[-1]["time"] if samples else self._since
+        for part in ("overview", "tags?search=&offset=0&limit=50", "connections?offset=0&limit=25"):
+            self._get(part)
+
+    def _get(self, part: str) -> Any:
+        self._connection.request("GET", f"/page/{part}")
+        reply = self._connection.getresponse()
+        body = reply.read()
+        if reply.status != 200:
+            raise RuntimeError(f"/page/{part} is answered {reply.status}: {body[:200]!r}")
+        return json.loads(body)

@@ -78,6 +78,7 @@ class Runner:
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
         self.servers: dict[int, Server] = {}  # by documented port
+        self.webs: dict[int, str] = {}  # used port of a web interface by documented one
         self.stack = ExitStack()
         programs, self.site, self.work = (scratch / name for name in ("bin", "site", "work"))
         for directory in (programs, self.site, self.work):
@@ -128,8 +129,11 @@ class Runner:
         assert program not in NEVER_RUN, f"line {line}: say 'not run, because ...' before a block with {program}"
         if not self.servers:
             self.server_for(44818)
-        for port, server in self.servers.items():  # programs of other makers are told by their arguments
-            command = re.sub(rf"\b{port}\b", str(server.port), command)
+        used = {port: str(server.port) for port, server in self.servers.items()}
+        if program == "curl":
+            need(program)
+        for port, other in {**used, **self.webs}.items():  # programs of other makers are told by their arguments
+            command = re.sub(rf"\b{port}\b", other, command)
         self.compare(line, self.finish(line, ["bash", "-e", "-o", "pipefail", "-c", command]), output)
 
     def finish(self, line: int, command: list[str]) -> str:
@@ -163,6 +167,10 @@ class Runner:
         if documented in self.servers:
             self.servers.pop(documented).stop()
         self.servers[documented] = self.stack.enter_context(server)
+        if web := re.search(r"(?:-w|--web)[ =]\S*:(\d+)", command):
+            told = r" web http://\S+:(\d+)/"  # in the line that was waited for, or, with -v, in a later one
+            used = re.search(told, "\n".join(server.lines)) or server.wait_for(told)
+            self.webs[int(web[1])] = used[1]
 
     def server_for(self, port: int) -> None:
         """The simulator that a document takes for granted, if it has started none."""

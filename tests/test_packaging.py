@@ -71,6 +71,15 @@ def test_wheel_holds_the_package(wheel: Wheel) -> None:
 
 
 @pytest.mark.checkout
+def test_wheel_holds_the_page(wheel: Wheel) -> None:
+    """Every file of the web interface's page and its description are in the wheel, though they are no Python."""
+    web = ROOT / "cpppo" / "server" / "enip" / "web"
+    files = {str(path.relative_to(ROOT)) for path in (web / "page").rglob("*") if path.is_file()}
+    assert {Path(name).suffix for name in files} >= {".html", ".css", ".js", ".png"}
+    assert files | {str((web / "openapi.json").relative_to(ROOT))} <= set(wheel.names)
+
+
+@pytest.mark.checkout
 def test_wheel_says_what_it_is(wheel: Wheel) -> None:
     """Name, version, licence, supported Pythons and the kind of text of the description."""
     assert wheel.metadata["Name"] == "cpppo"

@@ -252,15 +252,16 @@ def serve_command(
     return 0
 
 
-def refused(exc: Exception, address: tuple[str, int], port: int) -> str:
-    """Why an address cannot be served on, and what to do instead; ``port`` is the usual one."""
+def refused(exc: Exception, address: tuple[str, int], port: int, option: str = "--address") -> str:
+    """Why an address cannot be served on, and what to do instead; ``port`` is the usual one, ``option`` names it."""
+    all_of_them = ", or none for all" if option == "--address" else ""
     code, where = getattr(exc, "errno", None), format_address(address)
     if code == errno.EADDRINUSE:
-        instead = "another server is there; use another port, eg. --address :0 for any free one"
+        instead = f"another server is there; use another port, eg. {option} :0 for any free one"
     elif code in (errno.EACCES, errno.EPERM) and 0 < address[1] < 1024:
-        instead = f"ports below 1024 need special rights; use another, eg. --address :{port}"
+        instead = f"ports below 1024 need special rights; use another, eg. {option} :{port}"
     else:
-        instead = f"name an interface of this machine, eg. --address localhost:{port}, or none for all"
+        instead = f"name an interface of this machine, eg. {option} localhost:{port}{all_of_them}"
     return f"cannot serve on {where}: {getattr(exc, 'strerror', None) or exc}; {instead}"
 
 

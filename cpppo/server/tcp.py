@@ -61,14 +61,14 @@ class Talks(Protocol):
 class Connection:
     """A client's connection, served by its own thread.
 
-    ``began``: when, by the monotonic clock; ``busy``: it is answering; ``seen`` and ``since`` are for whoever looks
-    after idle connections.
+    ``began``: when, by the monotonic clock; ``busy``: it is answering; ``ending``: nothing more is read from it;
+    ``seen`` and ``since`` are for whoever looks after idle connections.
     """
 
     def __init__(self, server: Server, sock: socket.socket, talk: Talks) -> None:
         self.server, self.sock, self.talk = server, sock, talk
         self.peer = sock.getpeername()
-        self.busy = False
+        self.busy = self.ending = False
         self.began = self.since = time.monotonic()
         self.seen = 0
         self.thread = threading.Thread(target=self._serve, name=f"{server.name}_{self.peer[1]}", daemon=True)
@@ -125,6 +125,7 @@ class Connection:
 
     def stop_reading(self) -> None:
         """Let the thread answer what it has read, then end."""
+        self.ending = True
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RD)
 

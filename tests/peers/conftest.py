@@ -1,7 +1,8 @@
 """Clients of other makers on controllers of every profile, with Wireshark between; and what of it passed.
 
 A test marked ``capability`` gets by the fixture ``talk`` a client that has a controller open, once for each client
-and profile that can have the capability. What passes is recorded for docs/conformance.org.
+and profile that can have the capability; or by the fixture ``served`` a server of another maker, once for each way to
+ask it. What passes is recorded for docs/conformance.org.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from cpppo.server.enip.simulator import Simulator
-from tests.peers import conformance, plants
-from tests.peers.conformance import CLIENTS, Cell
+from tests.peers import plants
+from tests.peers.conformance import CLIENTS, SERVERS, Cell
 from tests.peers.peer import Peer
+from tests.peers.servers import MAKERS
 from tests.peers.wiretap import Lie, Wiretap, judge
 from tests.peers.with_node import Node
 from tests.peers.with_pycomm3 import Pycomm3
@@ -24,7 +26,7 @@ from tests.peers.with_pylogix import Pylogix
 from tests.tools import need
 
 RECORD = pytest.StashKey[dict[Cell, bool]]()
-COLLECTED = pytest.StashKey[set[str]]()
+COLLECTED = pytest.StashKey[dict[str, Cell]]()
 RUN = pytest.StashKey[set[str]]()
 
 MARKERS = (
@@ -32,29 +34,33 @@ MARKERS = (
     "conformance: compares that document with what was recorded, after all else",
 )
 HERE = Path(__file__).parent
+#: By the fixture of a conversation, the table that it is about.
+_TABLES = {"talk": CLIENTS, "served": SERVERS}
 OPTION = "--write-conformance"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(OPTION, action="store_true", help="write the table of docs/conformance.org anew")
+    parser.addoption(OPTION, action="store_true", help="write the tables of docs/conformance.org anew")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for one in MARKERS:
         config.addinivalue_line("markers", one)
-    config.stash[RECORD], config.stash[COLLECTED], config.stash[RUN] = {}, set(), set()
+    config.stash[RECORD], config.stash[COLLECTED], config.stash[RUN] = {}, {}, set()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each client and profile that can have the capability."""
-    if "talk" not in metafunc.fixturenames:
+    """One test for each client and profile, or server and way, that can have the capability."""
+    fixture = next((name for name in _TABLES if name in metafunc.fixturenames), None)
+    if fixture is None:
         return
     marker = metafunc.definition.get_closest_marker("capability")
     assert marker is not None, f"{metafunc.definition.nodeid} does not say which capability it is about"
     (capability,) = marker.args
-    assert capability in conformance.CAPABILITIES
-    pairs = [(one.client, one.profile) for one in conformance.cells() if one.capability == capability]
-    metafunc.parametrize("talk", pairs, indirect=True, ids=["-".join(pair) for pair in pairs], scope="package")
+    table = _TABLES[fixture]
+    assert capability in table.rows
+    pairs = [(one.peer, one.way) for one in table.cells() if one.capability == capability]
+    metafunc.parametrize(fixture, pairs, indirect=True, ids=["-".join(pair) for pair in pairs], scope="package")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -63,7 +69,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     So no conversation is idle for long, which would end its connection. The comparison of the table is the last of all.
     """
-    config.stash[COLLECTED] = {one.nodeid for one in items if _cell(one) is not None}
+    config.stash[COLLECTED] = {one.nodeid: cell for one in items if (cell := _cell(one)) is not None}
     yield
     places = [at for at, one in enumerate(items) if one.path.is_relative_to(HERE)]
     here = sorted((items[at] for at in places), key=lambda one: "talk" in getattr(one, "fixturenames", ()))
@@ -89,8 +95,9 @@ def _cell(item: pytest.Item) -> Cell | None:
     if marker is None or not isinstance(item, pytest.Function):
         return None
     parameters = item.callspec.params
-    client, profile = parameters["talk"] if "talk" in parameters else (parameters["client"], parameters["profile"])
-    return Cell(client, profile, *marker.args)
+    shared = next((parameters[name] for name in _TABLES if name in parameters), None)
+    peer, way = shared or (parameters["client"], parameters["profile"])
+    return Cell(peer, way, *marker.args)
 
 
 # -- controllers and clients
@@ -136,6 +143,27 @@ def talking(client: str, profile: str, plant: Simulator, lie: Lie | None = None)
 def talk(request: pytest.FixtureRequest) -> Iterator[Talk]:
     """One conversation of a client with a controller that has everything, shared by all tests of the two."""
     client, profile = request.param
-    assert client in CLIENTS
+    assert client in CLIENTS.peers
     with talking(client, profile, plants.everything(profile)) as one:
         yield one
+
+
+# -- servers
+
+
+class Served(NamedTuple):
+    """A server, all that passes between it and whoever connects to ``tap``, and the way in which it is to be asked."""
+
+    server: Any
+    tap: Wiretap
+    way: str
+
+
+@pytest.fixture(scope="package")
+def served(request: pytest.FixtureRequest) -> Iterator[Served]:
+    """A server of another maker, shared by all tests that ask it in the same way; all is judged at the end."""
+    need("tshark")
+    maker, way = request.param
+    with MAKERS[maker]() as server, Wiretap(server.address) as tap:
+        yield Served(server, tap, way)
+    judge(tap.conversations)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.pcap_oracle import S2C, Dissection
 from tests.peers import plants
-from tests.peers.conformance import cells
+from tests.peers.conformance import CLIENTS
 from tests.peers.conftest import Talk, recorded
 from tests.peers.peer import Refused
 from tests.peers.plants import MICRO, PROFILES
@@ -28,7 +28,7 @@ _DONE, _REFUSED = "0x00", "0x08"
 
 
 def _cases(capability: str) -> list[tuple[str, str]]:
-    return [(one.client, one.profile) for one in cells() if one.capability == capability]
+    return [(one.peer, one.way) for one in CLIENTS.cells() if one.capability == capability]
 
 
 #: (service, status) of each reply to Forward Open, large or not.

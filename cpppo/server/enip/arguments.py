@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from cpppo.server.delay import Delay
 from cpppo.server.enip.device import DEFAULT_PROFILE, PROFILES
 from cpppo.server.enip.options import ADDRESS
 from cpppo.server.enip.serve import MAXIMUM_SESSIONS
+from cpppo.server.enip.web.running import WebSettings
 from cpppo.server.enip.wire.header import MAXIMUM_LENGTH
 
 __all__ = ["Settings", "parse_arguments"]
@@ -28,6 +30,9 @@ _SMALLEST, _CONNECTIONS = 4, 100_000
 #: The longest idle time-out, in seconds: a year.
 _IDLE_S = 366 * 86400
 
+#: Where the web interface is unless it is said, and what a token is made of.
+_LOOPBACK, _WEB_PORT = "127.0.0.1", 80
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,200}")
 #: How many times faster than recorded tags are driven at most.
 _FACTOR = 1_000_000
 
@@ -47,6 +52,7 @@ examples:
   enip_server --play plant.hst --loop Level=REAL
                                                as it was when historize recorded it
   enip_server --identity 1756-L83E SCADA       pass for another controller
+  enip_server --web :12345 SCADA               and a page to watch and steer it: http://localhost:12345/
 
 then, in another terminal:
   enip_client 'SCADA[1]=99' 'SCADA[0-10]'
@@ -64,6 +70,7 @@ class Settings(NamedTuple):
     check: bool
     identity: str | None
     address: tuple[str, int]
+    web: WebSettings | None
     connections: int
     idle_s: float | None
     delay: Delay
@@ -85,8 +92,6 @@ def parse_arguments(argv: Sequence[str] | None) -> Settings:
     """
     parser = _parser()
     given = parser.parse_args(argv)
-    if given.web is not None:
-        raise UsageError(f"--web {given.web}: there is no web interface in this version; leave the option out")
     if not given.tags and given.config is None:
         parser.error("name at least one TAG, eg. SCADA=INT[1000], or a plant file, eg. --config plant.toml")
     if given.check and given.config is None:
@@ -96,12 +101,14 @@ def parse_arguments(argv: Sequence[str] | None) -> Settings:
     idle_s = None
     if given.idle is not None:
         idle_s = _seconds("--idle", given.idle)
+    address = parse_address(given.address, ADDRESS)
     return Settings(
         tags=given.tags,
         config=given.config,
         check=given.check,
         identity=given.identity,
-        address=parse_address(given.address, ADDRESS),
+        address=address,
+        web=_web(given, address[0]),
         connections=_number("--connections", given.connections, 1, _CONNECTIONS),
         idle_s=idle_s,
         delay=Delay.parse(given.delay),
@@ -115,6 +122,24 @@ def parse_arguments(argv: Sequence[str] | None) -> Settings:
         factor=1.0 if given.factor is None else _factor(given.factor),
         loop=given.loop,
     )
+
+
+def _web(given: argparse.Namespace, interface: str) -> WebSettings | None:
+    """Where the web interface is, if one is asked for; without an interface of its own on that of the simulator."""
+    if given.web is None:
+        if given.web_readonly or given.web_token is not None:
+            option = "--web-readonly" if given.web_readonly else "--web-token"
+            raise UsageError(f"{option}: of what? Ask for a web interface, eg. --web :12345")
+        return None
+    token = given.web_token
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise UsageError("--web-token: 8 to 200 letters, digits and -._~+/= make a token")
+    text = given.web.strip()
+    try:
+        address = parse_address(text[1:] if re.match(r"\.(:|$)", text) else text, (interface or _LOOPBACK, _WEB_PORT))
+    except UsageError as exc:
+        raise UsageError(f"--web: {exc}") from None
+    return WebSettings(address, given.web_readonly, token)
 
 
 def _number(option: str, text: str, least: int, most: int) -> int:
@@ -166,9 +191,6 @@ def _parser() -> argparse.ArgumentParser:
         help="[interface][:port] to serve on (default :44818; port 0: any free one; IPv6 as [::1]:44818)",
     )
     network.add_argument(
-        "-w", "--web", metavar="ADDRESS", help="[interface][:port] of a web interface (not in this version)"
-    )
-    network.add_argument(
         "--connections",
         metavar="N",
         default=str(MAXIMUM_SESSIONS),
@@ -178,6 +200,18 @@ def _parser() -> argparse.ArgumentParser:
         "--idle",
         metavar="SECONDS",
         help="end the connection of a client that sends no whole request for so long (default: never)",
+    )
+    web = parser.add_argument_group("web interface")
+    web.add_argument(
+        "-w",
+        "--web",
+        metavar="ADDRESS",
+        help=f"serve a page, an API and metrics on [interface][:port] (. or :, port {_WEB_PORT} on the interface of "
+        "--address, this host alone if that names none; port 0: any free one)",
+    )
+    web.add_argument("--web-readonly", action="store_true", help="nothing can be changed there")
+    web.add_argument(
+        "--web-token", metavar="TOKEN", help="refuse requests there without the header Authorization: Bearer TOKEN"
     )
     controller = parser.add_argument_group("controller")
     controller.add_argument(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from cpppo.dotdict import apidict, dotdict
 from cpppo.errors import UsageError
 from cpppo.logs import NORMAL
-from cpppo.server.tcp import Server, format_address
+from cpppo.server.tcp import Connection, Server, format_address
 
 __all__ = ["LATENCY_S", "Controlled", "completed"]
 
@@ -68,9 +68,25 @@ class Controlled:
         self._control = control
         self._chores = chores
         self._over = threading.Event()
+        #: Set while it listens, or is about to.
+        self._open = threading.Event()
         self._lock = threading.Lock()
         self._server = start(address, self._tick)
         self.address = self._server.address
+        self._open.set()
+
+    @property
+    def disabled(self) -> bool:
+        """Whether its port is closed for a while."""
+        return not self._open.is_set()
+
+    def connections(self) -> list[Connection]:
+        """The connections there are."""
+        return self._server.connections()
+
+    def wait_open(self, timeout_s: float) -> bool:
+        """Wait until it listens; whether it does."""
+        return self._open.wait(timeout_s)
 
     def serve(self) -> None:
         """Serve until ``control.done`` or ``stop``."""
@@ -78,17 +94,21 @@ class Controlled:
             self._server.serve()
             self._wait()
 
-    def stop(self) -> None:
-        """End it: accepted requests are answered, sockets closed."""
+    def stop(self, timeout_s: float = _END_S) -> None:
+        """End it: accepted requests are answered, sockets closed.
+
+        :param timeout_s: seconds that requests may take, if not ``control.timeout``, which is longer.
+        """
         with self._lock:
             self._over.set()
             server = self._server
-        server.stop(max(_END_S, self._control["timeout"]))
+        server.stop(max(timeout_s, self._control["timeout"]))
 
     def _tick(self) -> float:
         again = self._look()
         if self._control.disable and not self._over.is_set():
             log.log(NORMAL, "disabled by its control")
+            self._open.clear()
             self._server.stop(max(_END_S, self._control["timeout"]))
         return again
 
@@ -120,4 +140,5 @@ class Controlled:
         with self._lock:
             if not self._over.is_set():
                 self._server = self._start(self.address, self._tick)
+        self._open.set()
         log.log(NORMAL, "enabled by its control")

@@ -29,6 +29,7 @@ from cpppo.server.enip.options import ADDRESS
 from cpppo.server.enip.plant import PlantError, parse_plant, read_plant
 from cpppo.server.enip.serve import connections_for, serve
 from cpppo.server.enip.tagging import create
+from cpppo.server.enip.website import Unserved, Website
 from cpppo.server.enip.wire.types import Kind, unpack
 from cpppo.server.tcp import Server
 
@@ -58,7 +59,7 @@ def main(
     :param server: its ``control``, a ``cpppo.apidict``, leads the server from other threads: ``.done = True`` ends it,
         ``.disable = True`` ends its sessions and closes its port until False again; ``.latency`` (0.1) are the
         seconds in which it follows, ``.timeout`` (twice the latency) those that requests may take at the end, two at
-        least.  What is missing is put there, and ``address`` (host, port) once it listens.
+        least.  What is missing is put there, and ``address`` (host, port) once it listens; ``web``, that of ``--web``.
     :return: exit status: 0 ended in order, 1 could not serve, 2 wrong usage.
 
     In a thread other than the main one it leaves signals alone.  UsageError if ``server`` is wrong.
@@ -99,6 +100,13 @@ def main(
             except (OSError, Error) as exc:
                 return _failed(1, f"cannot play {settings.play}: {exc}")
         wanted = connections_for(settings.connections) + _OTHER_DESCRIPTORS
+        site = None
+        if settings.web is not None:
+            try:
+                site = Website(settings.web)
+            except Unserved as exc:
+                return _failed(1, exc)
+            wanted += site.descriptors
         if 0 < (got := raise_descriptor_limit(wanted)) < wanted:
             log.log(NORMAL, "%d descriptors can be open at once; --connections may want up to %d", got, wanted)
 
@@ -112,6 +120,7 @@ def main(
                 delay=settings.delay,
                 tick=tick,
                 run=run,
+                counters=None if site is None else site.counters,
             )
 
         try:
@@ -119,12 +128,23 @@ def main(
         except (OSError, UnicodeError) as exc:
             return _failed(1, refused(exc, settings.address, ADDRESS[1]))
         surroundings["address"] = serving.address
-        count, where = len(device.tags()), format_address(serving.address)
         if replay is not None:
             stack.callback(replay.stop)
             replay.start()
-        started = f"enip_server: {count} tag{'' if count == 1 else 's'} on {where}; Ctrl-C ends it"
-        serve_until_interrupted(serving, lambda: print(started, file=sys.stderr, flush=True), argv is None)
+
+        def started() -> None:
+            count, where = len(device.tags()), format_address(serving.address)
+            if site is not None:
+                stack.enter_context(site.on(device, serving, control, settings.delay))
+                surroundings["web"] = site.address
+                where += f", web {site.url}"
+            tags = f"{count} tag{'' if count == 1 else 's'}"
+            print(f"enip_server: {tags} on {where}; Ctrl-C ends it", file=sys.stderr, flush=True)
+
+        try:
+            serve_until_interrupted(serving, started, argv is None)
+        except Unserved as exc:
+            return _failed(1, exc)
     return 0
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from cpppo.logs import NORMAL
 from cpppo.server.delay import Delay
+from cpppo.server.enip.counted import Counters
 from cpppo.server.enip.device import Device
 from cpppo.server.enip.listing import Discovery
 from cpppo.server.enip.session import Session
@@ -57,6 +58,7 @@ def serve(
     delay: Delay | None = None,
     tick: Callable[[], float] | None = None,
     run: Callable[[Callable[[], None]], object] | None = None,
+    counters: Counters | None = None,
 ) -> Server:
     """A server of ``device`` that listens on (host, port); its ``serve`` method accepts until ``stop``.
 
@@ -68,23 +70,27 @@ def serve(
     :param delay: of each response.
     :param tick: called by ``serve`` now and then; says in how many seconds again.
     :param run: calls what it is given, the conversation with a client, in the thread of that client.
+    :param counters: of all sessions.
     """
     device.clock = _microseconds
     places = _Places(sessions)
     handles = itertools.count(secrets.randbits(32))
+    begin = Session if counters is None else counters.session
 
     def talk(sock: socket.socket) -> Session:
         host, port = sock.getsockname()[:2]
         peer = sock.getpeername()[:2]
         log.log(NORMAL, "EtherNet/IP Server enip_%d begins serving peer %s", peer[1], peer)
         handle = next(handles) % 0xFFFFFFFF + 1
-        return Session(device, handle, (_ipv4(host), port), format_address(peer), places.take, places.give_back, size)
+        return begin(device, handle, (_ipv4(host), port), format_address(peer), places.take, places.give_back, size)
 
     def ended(connection: Connection, left: int) -> None:
         session = connection.talk
         if not isinstance(session, Session):
             return
         session.end()
+        if counters is not None:
+            counters.ended(session)
         log.log(
             NORMAL,
             "enip_%d done; processed %3d requests over %5d bytes/%5d received (%d connections remain)",

@@ -229,7 +229,7 @@ class Session:
 
     def _unconnected(self, context: bytes, interface: int, request: Any, octets: bytes) -> bytes:
         """The device's reply to a request, in a frame of this session."""
-        reply = self._answered(request, Context(octets, REPLY_OCTETS, SERVICES, READ_OCTETS, self.origin))
+        reply = self.answered(request, Context(octets, REPLY_OCTETS, SERVICES, READ_OCTETS, self.origin))
         answer = UnconnectedReply(self.handle, context, interface, reply)
         produced: bytes
         try:
@@ -239,8 +239,8 @@ class Session:
             produced = self._produce_unconnected(answer)
         return produced
 
-    def _answered(self, request: Any, context: Context) -> Any:
-        """The device's reply to a request."""
+    def answered(self, request: Any, context: Context) -> Any:
+        """The device's reply to a request; to be overridden by what looks on."""
         if request.__class__ is Malformed:
             self._explain(Request, context.octets[request.start : request.end])
         return self.device.request(request, context)
@@ -269,7 +269,7 @@ class Session:
         connection.frames += 1
         if data.sequence == connection.sequence:  # sent again: answered again, not done again
             return self._reply(frame, connection.reply)
-        reply = self._answered(request, Context(octets, room, SERVICES, room, self.origin))
+        reply = self.answered(request, Context(octets, room, SERVICES, room, self.origin))
         answer = items.ConnectedReply(data.sequence, reply)
         address = items.ReplyItem(items.ADDRESS_CONNECTED, connection.from_id)
         item = items.ReplyItem(items.DATA_CONNECTED, answer)

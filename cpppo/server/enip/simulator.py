@@ -12,6 +12,7 @@ import logging
 import operator
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,10 +20,13 @@ from typing import Any
 
 from cpppo.errors import Error, LocalProtocolError, UsageError
 from cpppo.server.delay import Delay
+from cpppo.server.enip.control import Controlled, completed
 from cpppo.server.enip.device import Attribute, AttributeFailure, IdentityData, Profile, profile_named
 from cpppo.server.enip.plant import parse_plant, read_plant
 from cpppo.server.enip.serve import MAXIMUM_SESSIONS, serve
 from cpppo.server.enip.tagging import create
+from cpppo.server.enip.web.running import WebSettings
+from cpppo.server.enip.website import Website
 from cpppo.server.tcp import Server
 
 __all__ = ["LOOPBACK", "OutOfRange", "Simulator", "Tag", "UnknownTag", "simulator"]
@@ -140,6 +144,7 @@ class Simulator:
     :param connections: sessions there can be at once.
     :param idle_s: seconds without a request after which a client is left; None: never.
     :param delay: of each response; its ``value``, in seconds, can be changed at any time.
+    :param web: (host, port), or more settings, of a web interface beside it; see ``url``.
 
     UsageError for a tag that cannot be understood, or given twice; PlantError with all that is wrong with ``config``.
     ``device`` takes Objects of your own.
@@ -156,6 +161,7 @@ class Simulator:
         connections: int = MAXIMUM_SESSIONS,
         idle_s: float | None = None,
         delay: Delay | None = None,
+        web: WebSettings | tuple[str, int] | None = None,
     ) -> None:
         if isinstance(identity, str):
             identity = profile_named(identity)
@@ -163,8 +169,15 @@ class Simulator:
         plant = parse_plant(b"", identity=profile) if config is None else read_plant(config, profile)
         self.device = plant.device(strict)
         plant.populate(self.device, attribute_class)
-        self._listen = partial(serve, self.device, address, connections, idle_s=idle_s, delay=delay)
-        self._serving: tuple[Server, threading.Thread] | None = None
+        self._delay = Delay() if delay is None else delay
+        self._website = None if web is None else Website(web if isinstance(web, WebSettings) else WebSettings(web))
+        counters = None if self._website is None else self._website.counters
+        self._listen = partial(
+            serve, self.device, sessions=connections, idle_s=idle_s, delay=self._delay, counters=counters
+        )
+        self._address = address
+        self._serving: tuple[Server | Controlled, threading.Thread] | None = None
+        self._site = ExitStack()
         for tag in tags:
             if isinstance(tag, Attribute):
                 self.device.add_tag(tag)
@@ -183,15 +196,27 @@ class Simulator:
         OSError if the address cannot be had.  After ``stop`` it can be started again, with the values it had.
         """
         if self._serving is None:
-            server = self._listen()
+            server = self._listen(self._address) if self._website is None else self._with_site(self._website)
             thread = threading.Thread(target=server.serve, name=f"simulator_{server.address[1]}", daemon=True)
             try:
                 thread.start()
             except BaseException:
                 server.stop()
+                self._site.close()
                 raise
             self._serving = server, thread
         return self
+
+    def _with_site(self, website: Website) -> Controlled:
+        """What serves, led by the web interface that is started beside it."""
+        control = completed(None)
+        server = Controlled(lambda address, tick: self._listen(address, tick=tick), self._address, control)
+        try:
+            self._site.enter_context(website.on(self.device, server, control, self._delay))
+        except BaseException:
+            server.stop()
+            raise
+        return server
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """Answer the requests that have come, end the sessions, give the port back; nothing if that is done.
@@ -203,6 +228,7 @@ class Simulator:
         (server, thread), self._serving = self._serving, None
         server.stop(timeout_s)
         thread.join()
+        self._site.close()
         for one in server.connections():
             log.warning("the session of %s goes on: an Attribute or Object keeps its thread", one.peer[0])
 
@@ -220,6 +246,13 @@ class Simulator:
         if self._serving is None:
             raise LocalProtocolError("it is not serving; use it in a with statement, or call start()", "address")
         return self._serving[0].address
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds its web interface; LocalProtocolError unless there is one, and it serves."""
+        if self._website is None or self._serving is None:
+            raise LocalProtocolError("it has no web interface, or is not serving; say web=('127.0.0.1', 0)", "url")
+        return self._website.url
 
     # -- its tags
 

@@ -37,8 +37,13 @@ IS_ZERO = bytes.fromhex("cc000000 c300 0000")
         (["--idle", "0"], ["--idle '0'", "above 0"]),
         (["--idle", "nan"], ["--idle 'nan'"]),
         (["--idle", "soon"], ["--idle 'soon'"]),
-        (["--web", ":8080"], ["--web :8080", "no web interface"]),
-        (["-w", "."], ["--web .", "no web interface"]),
+        (["--web", "::"], ["--web: address '::'", "[host][:port]"]),
+        (["--web", "8080"], ["--web: address '8080'", "written :8080"]),
+        (["--web", ":99999"], ["--web: ", "beyond 65535"]),
+        (["--web-readonly"], ["--web-readonly: of what?", "--web :12345"]),
+        (["--web-token", "12345678"], ["--web-token: of what?"]),
+        (["-w", ":0", "--web-token", "short"], ["--web-token: 8 to 200"]),
+        (["-w", ":0", "--web-token", "with a blank"], ["--web-token: 8 to 200"]),
     ],
     ids=lambda one: " ".join(one)[:30],
 )
@@ -64,10 +69,13 @@ def test_files_that_cannot_be_written(option: str, tmp_path: Path) -> None:
 def test_help_in_groups() -> None:
     """--help shows every option in its group, and ends with examples and exit statuses."""
     text = run_module(MODULE, "--help").stdout
-    network, controller, output = (text.index(f"\n{one}:\n") for one in ("network", "controller", "output"))
+    network, web, controller, output = (
+        text.index(f"\n{one}:\n") for one in ("network", "web interface", "controller", "output")
+    )
     end = text.index("\nexamples:\n")
     for place, until, options in (
-        (network, controller, ("-a", "--address", "-w", "--web", "--connections", "--idle")),
+        (network, web, ("-a", "--address", "--connections", "--idle")),
+        (web, controller, ("-w", "--web", "--web-readonly", "--web-token")),
         (controller, output, ("-c", "--config", "--check", "--identity")),
         (controller, output, ("-d", "--delay", "-s", "--size", "--strict")),
         (output, end, ("-p", "--print", "-l", "--log", "-P", "--profile", "-v", "--verbose", "--version")),

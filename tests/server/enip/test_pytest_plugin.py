@@ -147,7 +147,7 @@ import sys, threading, pytest
 events = []
 sys.addaudithook(lambda event, args: events.append(event) if event.startswith(("socket.", "_thread.start")) else None)
 import {PLUGIN}
-optional = {{"greenery", "web", "cheroot", "pymodbus", "pytz", "tzlocal"}} & set(sys.modules)
+optional = {{"greenery", "web", "cheroot", "prometheus_client", "pymodbus", "pytz", "tzlocal"}} & set(sys.modules)
 print(events, threading.active_count(), sorted(optional))
 """
 

@@ -24,8 +24,7 @@ from cpppo.server.enip.client.flows import Knowledge, OutcomeUnknown, changing, 
 from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, doubtful, idle, pauses
 from cpppo.server.enip.client.operations import Operation
 from cpppo.server.enip.client.planner import Plan
-from cpppo.server.enip.client.rehearsed import Again, run_of
-from cpppo.server.enip.client.transfers import Transfers
+from cpppo.server.enip.client.rehearsed import Run, run_of
 from cpppo.server.enip.wire.header import PORT
 from cpppo.server.enip.wire.structures import Structure
 
@@ -108,9 +107,14 @@ class Connection(asyncio.Protocol):
 
     def send(self, octets: bytes) -> None:
         """Send a whole frame."""
+        self._open().write(octets)
+
+    def _open(self) -> asyncio.Transport:
+        """What to write to; RemoteProtocolError if it is closed, which asyncio may not have told yet."""
+        self.exchange.check()
         if self._transport is None or self._transport.is_closing():
-            raise self.exchange.failure or self.exchange.end(f"the connection to {self} is closed")
-        self._transport.write(octets)
+            raise self.exchange.end(f"the connection to {self} is closed")
+        return self._transport
 
     async def wait(self, pending: Pending, timeout: float | None) -> list[Result]:
         """The results of a request, once its reply has come; Timeout if it does not in so many seconds."""
@@ -143,7 +147,10 @@ class Connection(asyncio.Protocol):
 
         With a ``depth`` of 1 or less there is one request in flight on a connection, however many tasks use it.
         """
-        run = run_of(self.exchange, operations, multiple=multiple)
+        return await self.carry_out(run_of(self.exchange, operations, multiple=multiple), depth, timeout)
+
+    async def carry_out(self, run: Run, depth: int, timeout: float | None) -> list[Result]:
+        """The results of a run (``rehearsed.run_of``), with up to ``depth`` of its requests in flight."""
         if depth <= 1 and self.exchange.connection is not None:
             return await self._one_by_one(run, timeout)
         flying: deque[Pending] = deque()
@@ -151,10 +158,11 @@ class Connection(asyncio.Protocol):
         try:
             while True:
                 while len(flying) < max(depth, 1) and run.ready():
+                    transport = self._open()  # first: of what was issued it is not known whether it was done
                     issued = run.issue()
                     if issued is None:
                         break
-                    self.send(issued[1])
+                    transport.write(issued[1])
                     flying.append(issued[0])
                 if not flying:
                     break
@@ -167,15 +175,16 @@ class Connection(asyncio.Protocol):
             raise run.error
         return found
 
-    async def _one_by_one(self, run: Transfers | Again, timeout: float | None) -> list[Result]:
+    async def _one_by_one(self, run: Run, timeout: float | None) -> list[Result]:
         found: list[Result] = []
         while run.ready():
             async with self._turn:
+                transport = self._open()
                 issued = run.issue()
                 if issued is None:
                     continue
                 try:
-                    self.send(issued[1])
+                    transport.write(issued[1])
                     await self.wait(issued[0], timeout)
                 finally:
                     if issued[0].results is None:
@@ -328,7 +337,7 @@ class Logix:
         before = self._connection
         while True:
             connection = await self._connect(deadline)
-            sent: list[bool] = []
+            sent: list[Run] = []
             try:
                 value = await self._run(flow(), connection, sent)
                 if self._cache.lacks(self._knowledge.kept):
@@ -338,22 +347,23 @@ class Logix:
                 if connection.exchange.failure is None and not isinstance(exc, OSError):
                     raise
                 self._lost(connection, exc)
-                if sent:
+                if any(run.issued for run in sent):
                     raise OutcomeUnknown(f"{connection} was lost before it answered a write: {exc}") from exc
                 if connection is before and doubtful(connection.exchange):
                     deadline = loop.time() + self.timeout
                 elif loop.time() >= deadline:
                     raise
 
-    async def _run(self, flow: Flow[T], connection: Connection, sent: list[bool]) -> T:
-        """Do what a flow asks for; ``sent`` has something in it while a change is under way."""
+    async def _run(self, flow: Flow[T], connection: Connection, sent: list[Run]) -> T:
+        """Do what a flow asks for; ``sent`` has a run in it while that makes changes."""
         try:
             operations = next(flow)
             while True:
-                if changing(operations):
-                    sent.append(True)
                 exchange = connection.exchange
-                results = await connection.perform(operations, exchange.depth, exchange.packet, self.timeout)
+                run = run_of(exchange, operations, multiple=exchange.packet)
+                if changing(operations):
+                    sent.append(run)
+                results = await connection.carry_out(run, exchange.depth, self.timeout)
                 self._used = asyncio.get_running_loop().time()
                 sent.clear()
                 operations = flow.send(results)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
+import shutil
+import struct
+from contextlib import suppress
 from typing import Any
 
 from cpppo.errors import Error
@@ -21,6 +23,9 @@ log = logging.getLogger("enip.cli")
 
 #: What a file must say it is.
 _FORMAT = "cpppo tag list 1"
+
+#: What a file that is no tag list may lead to: numbers may be infinite, or sizes that none can have.
+_NO_LIST = (Error, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, struct.error)
 
 
 class Cache:
@@ -50,7 +55,7 @@ def load(path: str | os.PathLike[str]) -> Kept | None:
         return None
     except OSError as exc:
         reason: object = exc.strerror
-    except (Error, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+    except _NO_LIST as exc:
         reason = f"it is no tag list ({exc})"
     log.warning("the tag list in %s is not used, and will be written anew: %s", os.fspath(path), reason)
     return None
@@ -81,15 +86,18 @@ def save(path: str | os.PathLike[str], kept: Kept) -> None:
         "programs": facts.programs,
         "definitions": {number: (one.octets.hex(), *one[1:]) for number, one in facts.definitions.items()},
     }
-    directory, name = os.path.split(os.path.abspath(path))
+    target = os.path.realpath(path)  # of a link, what it leads to
+    made = f"{target}.{os.urandom(8).hex()}"
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=directory, prefix=name, delete=False) as file:
+        with open(made, "x", encoding="utf-8") as file:  # others may read it, as any file made here
             try:
                 json.dump(plain, file, separators=(",", ":"))
                 file.close()
-                os.replace(file.name, path)
+                with suppress(FileNotFoundError):
+                    shutil.copymode(target, made)
+                os.replace(made, target)
             except BaseException:
-                os.unlink(file.name)
+                os.unlink(made)
                 raise
     except OSError as exc:
         log.warning("the tag list cannot be kept in %s: %s", os.fspath(path), exc.strerror)

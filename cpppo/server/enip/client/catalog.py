@@ -10,8 +10,9 @@ import struct
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from cpppo.errors import RemoteProtocolError, StatusError
+from cpppo.errors import RemoteProtocolError
 from cpppo.server.enip.client.operations import Operation
+from cpppo.server.enip.client.pending import failure
 from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.definitions import NUMBER_BITS, inner_numbers, parse_definition
 from cpppo.server.enip.wire.path import Path
@@ -159,8 +160,7 @@ class Kept(NamedTuple):
 def _reply(result: Any) -> bytes:
     """The octets that answer an operation; StatusError if it was refused."""
     if result.val is None:
-        code, extended = result.sts if isinstance(result.sts, tuple) else (result.sts, ())
-        raise StatusError(code, extended, result.dsc)
+        raise failure(result)
     octets: bytes = result.rpy.data
     return octets
 

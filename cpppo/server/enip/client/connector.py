@@ -18,9 +18,8 @@ from cpppo.server.enip.client import report
 from cpppo.server.enip.client.exchange import Exchange, Pending, Result, Route
 from cpppo.server.enip.client.link import Link
 from cpppo.server.enip.client.operations import Operation, prepare
-from cpppo.server.enip.client.rehearsed import Again, run_of
+from cpppo.server.enip.client.rehearsed import Run, run_of
 from cpppo.server.enip.client.requests import operation_of, packet
-from cpppo.server.enip.client.transfers import Transfers
 from cpppo.server.enip.wire.header import PORT
 
 __all__ = ["MAXIMUM_DEPTH", "await_response", "connector", "controller"]
@@ -179,7 +178,8 @@ class connector(Link):
         :param multiple: pack operations into Multiple Service Packets of up to so many octets; 0: do not.
         :param timeout: seconds each reply may take; the connector's if None.
         """
-        return self._perform(Transfers(self.exchange, operations, index, fragment, multiple, False), 1, timeout)
+        run = run_of(self.exchange, operations, multiple=multiple, index=index, fragment=fragment, overlap=False)
+        return self.carry_out(run, 1, timeout)
 
     def pipeline(
         self,
@@ -192,20 +192,17 @@ class connector(Link):
     ) -> Iterator[Result]:
         """As ``synchronous``, with up to ``depth`` requests in flight; results come in the order asked."""
         most = max(1, min(depth, MAXIMUM_DEPTH))
-        return self._perform(
-            run_of(self.exchange, operations, multiple=multiple, index=index, fragment=fragment, overlap=most > 1),
-            most,
-            timeout,
-        )
+        run = run_of(self.exchange, operations, multiple=multiple, index=index, fragment=fragment, overlap=most > 1)
+        return self.carry_out(run, most, timeout)
 
-    def _perform(self, run: Transfers | Again, most: int, timeout: float | None) -> Iterator[Result]:
-        """The results of a run, with up to ``most`` of its requests in flight."""
+    def carry_out(self, run: Run, most: int, timeout: float | None) -> Iterator[Result]:
+        """The results of a run (``rehearsed.run_of``), with up to ``most`` of its requests in flight."""
         allowed = self._time(timeout)
         if most == 1 or run.alone:
             return self._one_by_one(run, allowed)
         return self._overlapping(run, most, allowed)
 
-    def _one_by_one(self, run: Transfers | Again, allowed: float | None) -> Iterator[Result]:
+    def _one_by_one(self, run: Run, allowed: float | None) -> Iterator[Result]:
         while run.ready():
             with self._lock:
                 issued = run.issue()
@@ -224,7 +221,7 @@ class connector(Link):
         if error is not None:
             raise error
 
-    def _overlapping(self, run: Transfers | Again, most: int, allowed: float | None) -> Iterator[Result]:
+    def _overlapping(self, run: Run, most: int, allowed: float | None) -> Iterator[Result]:
         flying: deque[Pending] = deque()
         broken: Error | None = None
         try:

@@ -12,7 +12,7 @@ from typing import Any
 from cpppo.errors import UsageError
 from cpppo.server.enip.wire.strings import KINDS, kind_of
 from cpppo.server.enip.wire.text import Segments, format_path, parse_operation, untyped
-from cpppo.server.enip.wire.types import LINT, LREAL, ULINT, Kind
+from cpppo.server.enip.wire.types import DWORD, LINT, LREAL, ULINT, Kind
 
 __all__ = ["AUTO", "CHOICES", "PLAIN", "Draft", "answered", "questions"]
 
@@ -44,10 +44,11 @@ class Draft:
                 raise
             self._problem = exc
         path = untyped(text) if choice == AUTO else None
-        if path is not None:
-            while "element" in path[-1]:
-                path.pop()
-            self.asks = path
+        while path and "element" in path[-1]:
+            *path, last = path
+            rest = {name: value for name, value in last.items() if name != "element"}
+            path += [rest] if rest else []
+        self.asks = path or None
 
     @property
     def key(self) -> str:
@@ -94,6 +95,6 @@ def answered(keys: Iterable[str], results: Sequence[Any]) -> dict[str, Kind]:
     for key, result in zip(keys, results, strict=True):
         octets = b"" if result.val is None else bytes(result.rpy.data[:4])
         kind = kind_of(int.from_bytes(octets[:2], "little"), int.from_bytes(octets[2:4], "little"))
-        if kind is not None:
+        if kind is not None and kind is not DWORD:  # a BOOL array: a 1 for one of them would clear 31 others
             kinds[key] = kind
     return kinds

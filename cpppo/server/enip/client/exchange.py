@@ -17,7 +17,8 @@ from cpppo.grammar import Malformed
 from cpppo.server.enip.client.connected import Connection, closing, openings
 from cpppo.server.enip.client.envelopes import CONTEXT_OCTETS, Connected, Envelope, Unconnected
 from cpppo.server.enip.client.learned import Learned
-from cpppo.server.enip.client.operations import Operation, as_path, parsed
+from cpppo.server.enip.client.memo import as_path
+from cpppo.server.enip.client.operations import Operation, parsed
 from cpppo.server.enip.client.pending import (
     PAYLOADS,
     SEQUENCE_AT,
@@ -25,6 +26,7 @@ from cpppo.server.enip.client.pending import (
     Pending,
     Result,
     Shot,
+    label_of,
     match_of,
     results_of,
     wrong,
@@ -304,13 +306,14 @@ class Exchange:
 
     def _frame(self, octets: bytes) -> None:
         """A whole frame."""
-        pending = self._pending.get(octets[_CONTEXT])
-        if pending is None and self.connection is not None:
-            pending = self._pending.get(octets[_FROM_ID] + octets[_COUNTED])
-        if pending is not None and pending.kept is not None and pending.kept.shape is not None:
-            results = pending.kept.shape.results(octets, pending)
+        by_connection = self.connection is not None and octets[0] == SEND_UNIT_DATA
+        pending = self._pending.get(octets[_FROM_ID] + octets[_COUNTED] if by_connection else octets[_CONTEXT])
+        # Operations are shared with other conversations, which may take the shape away at any time.
+        shape = None if pending is None or pending.kept is None else pending.kept.shape
+        if shape is not None and pending is not None:
+            results = shape.results(octets, pending)
             if results is not None:
-                del self._pending[pending.context]
+                self._pending.pop(pending.context, None)  # gone already if the conversation was ended meanwhile
                 pending.results = results
                 return
         self._parse(octets)
@@ -331,9 +334,9 @@ class Exchange:
             self._abandoned.discard(context)
             log.log(
                 logging.INFO if late else logging.WARNING,
-                "dropped a reply %s (context %s)",
+                "dropped a reply %s (%s)",
                 "that came too late" if late else "that answers no request",
-                context.hex(),
+                label_of(context),
             )
             return
         if frame.command != pending.command:

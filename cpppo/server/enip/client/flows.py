@@ -10,9 +10,10 @@ import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError, StatusError
+from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError
 from cpppo.server.enip.client.catalog import Catalog, Flow, IdentityObject, Kept, browse, changes, identify
 from cpppo.server.enip.client.operations import Operation
+from cpppo.server.enip.client.pending import failure
 from cpppo.server.enip.client.places import UnknownTag, find
 from cpppo.server.enip.client.planner import Plan, plan_reads, plan_writes
 from cpppo.server.enip.client.rehearsed import Batch
@@ -148,7 +149,10 @@ class Knowledge:
         catalog = self.catalog
         if catalog is None:
             catalog = yield from self.known()
-        asked = self._asked.get(texts)
+        try:
+            asked = self._asked.get(texts)
+        except TypeError:  # there is a list among them, say: it is told below what they have to be
+            asked = None
         if asked is None or asked.catalog is not catalog:
             asked = _Asked(texts, catalog)
             if len(texts) <= _REMEMBERED:
@@ -168,14 +172,15 @@ class Knowledge:
         found: list[Any] = [None] * len(places)
         for write, result in zip(writes, results, strict=True):
             if result.val is None and found[write.place] is None:
-                code, extended = result.sts if isinstance(result.sts, tuple) else (result.sts, ())
-                found[write.place] = StatusError(code, extended, f"{places[write.place].text} was not written")
+                found[write.place] = failure(result, f"{places[write.place].text} was not written")
         return found
 
     def clock(self) -> Flow[int]:
         """The controller's clock: microseconds since 1970."""
         (result,) = yield [Operation(GET_ATTRIBUTE_LIST, _CLOCK, AttributeList([_TIME]), "@0x8B/1")]
-        octets = b"" if result.val is None else bytes(result.rpy.data)
+        if result.val is None:
+            raise failure(result, "the clock was not read")
+        octets = bytes(result.rpy.data)
         if len(octets) != 14 or octets[4:6] != bytes(2):
             raise RemoteProtocolError("the controller does not tell its time", "clock")
         return ULINT.unpack(octets[6:])
@@ -185,5 +190,4 @@ class Knowledge:
         data = AttributeValues(1, UINT.produce(_SET_TIME) + ULINT.produce(microseconds))
         (result,) = yield [Operation(SET_ATTRIBUTE_LIST, _CLOCK, data, "@0x8B/1")]
         if result.val is None or result.sts:
-            code, extended = result.sts if isinstance(result.sts, tuple) else (result.sts, ())
-            raise StatusError(code, extended, "the clock was not set")
+            raise failure(result, "the clock was not set")

@@ -25,6 +25,8 @@ __all__ = ["ALL", "CHANGES", "Groups", "Hold", "Order"]
 _OFFSET, _HEAD = 2, REPLY_HEAD + 4
 _READ, _READ_ON, _WRITE_ON = READ_TAG.code, READ_TAG_FRAGMENTED.code, WRITE_TAG_FRAGMENTED.code
 _FRAGMENTED = (_READ_ON, _WRITE_ON)
+#: What a source gives that has no more operations.
+_END: Any = object()
 
 
 class Hold(NamedTuple):
@@ -107,8 +109,8 @@ class Groups:
         if self.error is not None:
             return None
         try:
-            asked = next(self._source, None)
-            if asked is None:
+            asked = next(self._source, _END)
+            if asked is _END:
                 self._source = iter(())
                 return None
             operation = prepare(asked, self._fragment)

@@ -39,11 +39,13 @@ def format_catalog(catalog: Catalog) -> Iterator[str]:
     if not tags:
         yield "no tags"
         return
-    yield from table([("TAG", "TYPE", "ACCESS"), *((printable(one.name), one.type, one.access) for one in tags)])
+    yield from table(
+        [("TAG", "TYPE", "ACCESS"), *((printable(one.name), printable(one.type), one.access) for one in tags)]
+    )
     for kind in sorted(catalog.types.values(), key=lambda kind: kind.name.lower()):
         yield ""
         yield f"{printable(kind.name)}, a structure of {kind.size} octets:"
-        yield from table([(f"  {printable(one.name)}", _type(one)) for one in _shown(kind)])
+        yield from table([(f"  {printable(one.name)}", printable(_type(one))) for one in _shown(kind)])
 
 
 def plain_catalog(catalog: Catalog) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cpppo.server.enip.client.operations import Operation, remember
+from cpppo.server.enip.client.memo import remember
+from cpppo.server.enip.client.operations import Operation
 from cpppo.server.enip.wire.services.tag import READ_TAG, READ_TAG_FRAGMENTED
 from cpppo.server.enip.wire.strings import SSTRING, STRING
 from cpppo.server.enip.wire.types import BY_CODE, STRUCTURE

@@ -33,6 +33,7 @@ from cpppo.server.enip.client.flows import (
 from cpppo.server.enip.client.healing import CLOSED, CONNECTED, LOST, doubtful, idle, pauses
 from cpppo.server.enip.client.operations import Operation
 from cpppo.server.enip.client.planner import Plan
+from cpppo.server.enip.client.rehearsed import Run, run_of
 from cpppo.server.enip.wire.header import PORT
 from cpppo.server.enip.wire.structures import Structure
 
@@ -174,7 +175,7 @@ class Logix:
         before = self._connection
         while True:
             connection = self._connect(deadline)
-            sent: list[bool] = []
+            sent: list[Run] = []
             try:
                 value = self._run(flow(), connection, sent)
                 self._cache.keep(self._knowledge.kept)
@@ -183,24 +184,22 @@ class Logix:
                 if connection.exchange.failure is None and not isinstance(exc, OSError):
                     raise
                 self._lost(connection, exc)
-                if sent:
+                if any(run.issued for run in sent):
                     raise OutcomeUnknown(f"{connection} was lost before it answered a write: {exc}") from exc
                 if connection is before and doubtful(connection.exchange):
                     deadline = monotonic() + self.timeout
                 elif monotonic() >= deadline:
                     raise
 
-    def _run(self, flow: Flow[T], connection: connector, sent: list[bool]) -> T:
-        """Do what a flow asks for; ``sent`` has something in it while a change is under way."""
+    def _run(self, flow: Flow[T], connection: connector, sent: list[Run]) -> T:
+        """Do what a flow asks for; ``sent`` has a run in it while that makes changes."""
         exchange = connection.exchange
 
         def perform(operations: Sequence[Operation]) -> Sequence[Result]:
+            run = run_of(exchange, operations, multiple=exchange.packet)
             if changing(operations):
-                sent.append(True)
-            found = connection.pipeline(
-                operations, multiple=exchange.packet, depth=exchange.depth, timeout=self.timeout
-            )
-            results = list(found)
+                sent.append(run)
+            results = list(connection.carry_out(run, exchange.depth, self.timeout))
             self._used = monotonic()
             sent.clear()
             return results
@@ -238,13 +237,13 @@ class Logix:
         raise Timeout("no connection")  # not reached: the pauses never end
 
     def _lost(self, connection: connector, exc: Exception | None) -> None:
-        with self._lock:
+        with self._lock:  # to the end: another thread would tell of the next connection before
             mine = self._connection is connection
             if mine:
                 self._connection = None
-        connection.abort()
-        if mine:
-            self._tell(LOST, exc)
+            connection.abort()
+            if mine:
+                self._tell(LOST, exc)
 
     def _tell(self, state: str, reason: Exception | None) -> None:
         if self._on_state is not None:

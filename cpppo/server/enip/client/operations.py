@@ -8,10 +8,12 @@ an operation may take several requests.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from cpppo.errors import LocalProtocolError, RemoteProtocolError
 from cpppo.grammar import REJECTS, Message, Scalar
+from cpppo.server.enip.client.memo import as_path, path_key, remember
 from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.path import Path
 from cpppo.server.enip.wire.services import REPLY, Service
@@ -38,7 +40,7 @@ from cpppo.server.enip.wire.services.tag import (
 )
 from cpppo.server.enip.wire.strings import SSTRING, STRING, ShortString, kind_of
 from cpppo.server.enip.wire.structures import Structure
-from cpppo.server.enip.wire.text import MAXIMUM_ELEMENTS, format_path, parse_operation, parse_path_elements
+from cpppo.server.enip.wire.text import MAXIMUM_ELEMENTS, format_path, parse_operation
 from cpppo.server.enip.wire.types import BY_CODE, INT, REAL, USINT, Kind, pack, unpack
 
 __all__ = [
@@ -46,12 +48,11 @@ __all__ = [
     "METHODS",
     "Operation",
     "Status",
-    "as_path",
+    "known",
     "parse_operations",
     "parsed",
     "prepare",
     "refusal",
-    "remember",
 ]
 
 T = TypeVar("T")
@@ -64,9 +65,7 @@ Status = int | tuple[int, list[int]]
 METHODS = ("read", "write", "get_attribute_single", "get_attributes_all", "set_attribute_single")
 KEYS = ("method", "path", "elements", "offset", "tag_type", "tagtype", "data")
 
-#: Paths, and operations without data, that are remembered; at most so many of each.
-MEMO_ENTRIES = 4096
-_paths: dict[Any, tuple[Path, int | None, str]] = {}
+#: Operations without data that were made ready.
 _operations: dict[Any, Operation] = {}
 
 #: Compiled parsers of the messages met.
@@ -106,45 +105,6 @@ def parse_operations(texts: Iterable[str]) -> Iterator[dict[str, Any]]:
     if isinstance(texts, str):
         raise LocalProtocolError(f"parse_operations takes a sequence of texts; write [{texts!r}]", "texts")
     return map(parse_operation, texts)
-
-
-def as_path(path: Any) -> tuple[Path, int | None, str]:
-    """(path, number of elements if it is text with a range, its text) of text, of terms, or of a Path."""
-    try:
-        key = _path_key(path)
-        found = _paths.get(key)
-    except (TypeError, AttributeError):  # terms that cannot be remembered; Path.of says what is wrong with them
-        return _resolve(path)
-    if found is None:
-        found = remember(_paths, key, _resolve(path))
-    return found
-
-
-def _path_key(path: Any) -> Any:
-    # With the types of the values: True is no 1.
-    return tuple([(*term.items(), *map(type, term.values())) for term in path]) if path.__class__ is list else path
-
-
-def remember(known: dict[Any, T], key: Any, value: T) -> T:
-    """Put a value into a memo of at most MEMO_ENTRIES, and give it back."""
-    if len(known) >= MEMO_ENTRIES:  # start afresh, never grow
-        known.clear()
-    known[key] = value
-    return value
-
-
-def _resolve(path: Any) -> tuple[Path, int | None, str]:
-    count = None
-    if isinstance(path, str):
-        path, _, count = parse_path_elements(path)
-    if not isinstance(path, Path):
-        terms = list(path) if isinstance(path, Iterable) else [path]
-        if not terms or not all(isinstance(term, Mapping) for term in terms):
-            raise LocalProtocolError(
-                f"{path!r} is no path; eg. 'SCADA[1]' or [{{'class': 2}}, {{'instance': 1}}]", "path"
-            )
-        path = Path.of(terms)
-    return path, count, format_path(path)
 
 
 class Operation:
@@ -283,20 +243,31 @@ def prepare(operation: Mapping[str, Any] | Operation, fragment: bool = False) ->
         return operation
     if "data" in operation:
         return _prepare(operation, fragment)
-    try:
-        key = (
-            fragment,
-            *[
-                _path_key(value) if name == "path" else (name, value, value.__class__)
-                for name, value in operation.items()
-            ],
-        )
-        found = _operations.get(key)
-    except (TypeError, AttributeError):
-        return _prepare(operation, fragment)
+    found = known(operation, fragment)
     if found is None:
-        found = remember(_operations, key, _prepare(operation, fragment))
+        found = _prepare(operation, fragment)
+        with suppress(TypeError, AttributeError):  # it cannot be remembered
+            remember(_operations, _operation_key(operation, fragment), found)
     return found
+
+
+def known(operation: Mapping[str, Any], fragment: bool) -> Operation | None:
+    """An operation without data as it was made ready before, if it was."""
+    try:
+        return _operations.get(_operation_key(operation, fragment))
+    except (TypeError, AttributeError):
+        return None
+
+
+def _operation_key(operation: Mapping[str, Any], fragment: bool) -> Any:
+    if len(operation) == 1:
+        path = operation.get("path")
+        if path.__class__ is str:
+            return fragment, path
+    return (
+        fragment,
+        *[path_key(value) if name == "path" else (name, value, value.__class__) for name, value in operation.items()],
+    )
 
 
 def _prepare(operation: Mapping[str, Any], fragment: bool) -> Operation:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cpppo.errors import RemoteProtocolError
+from cpppo.errors import RemoteProtocolError, StatusError
 from cpppo.grammar import Malformed, Message
 from cpppo.server.enip.client.envelopes import named
 from cpppo.server.enip.client.operations import Operation, Status, parsed, refusal
@@ -19,9 +19,21 @@ from cpppo.server.enip.wire.items import ADDRESS_CONNECTED, DATA_CONNECTED, DATA
 from cpppo.server.enip.wire.services import REPLY, Reply
 from cpppo.server.enip.wire.services.multiple import MULTIPLE, MultipleReply
 from cpppo.server.enip.wire.services.unconnected import UNCONNECTED_SEND
-from cpppo.server.enip.wire.status import describe_encapsulation
+from cpppo.server.enip.wire.status import describe, describe_encapsulation
 
-__all__ = ["PAYLOADS", "SEQUENCED", "SEQUENCE_AT", "Pending", "Result", "Shot", "match_of", "results_of", "wrong"]
+__all__ = [
+    "PAYLOADS",
+    "SEQUENCED",
+    "SEQUENCE_AT",
+    "Pending",
+    "Result",
+    "Shot",
+    "failure",
+    "label_of",
+    "match_of",
+    "results_of",
+    "wrong",
+]
 
 #: The payloads of the frames that answer something.
 PAYLOADS: Mapping[int, type[Message]] = {
@@ -87,6 +99,12 @@ def wrong(frame: Any, octets: bytes, what: object) -> RemoteProtocolError:
     return RemoteProtocolError(f"the reply to {what} cannot be understood", "CIP", HEADER_OCTETS)
 
 
+def failure(result: Any, what: str = "") -> StatusError:
+    """Why an operation was refused, in words: of what was asked, if nothing else is said."""
+    code, extended = result.sts if isinstance(result.sts, tuple) else (result.sts, ())
+    return StatusError(code, extended, f"{what or result.dsc.strip()}: {describe(code, extended)}")
+
+
 def match_of(frame: Any, octets: bytes) -> bytes:
     """What a connected reply is matched by: the T->O id and the sequence count in it."""
     if frame.status or frame.CIP.__class__ is Malformed:
@@ -95,6 +113,13 @@ def match_of(frame: Any, octets: bytes) -> bytes:
     if len(items) < 2 or (items[0].type_id, items[1].type_id) != (ADDRESS_CONNECTED, DATA_CONNECTED):
         raise RemoteProtocolError("connected data without its two items", "CIP.item")
     return SEQUENCED.pack(items[0].data, items[1].data.sequence)
+
+
+def label_of(context: bytes) -> str:
+    """What a reply is matched by, for people."""
+    if len(context) != SEQUENCED.size:
+        return f"context {context.hex()}"
+    return "on connection 0x{:08x}, sequence count {}".format(*SEQUENCED.unpack(context))
 
 
 def results_of(pending: Pending, items: Sequence[Any]) -> list[Result]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from cpppo.errors import LocalProtocolError, RemoteProtocolError, StatusError
 from cpppo.server.enip.client.operations import Operation, prepare
+from cpppo.server.enip.client.pending import failure
 from cpppo.server.enip.client.places import Place, checked, shaped
 from cpppo.server.enip.client.rehearsed import Batch
 from cpppo.server.enip.wire import status
@@ -62,18 +63,25 @@ class Plan:
         self.places, self.reads = places, reads
         #: To be done together.
         self.operations = Batch(one.operation for one in reads)
+        #: Whether each read is for one place, in their order.
+        self._plain = all(one.alone and one.places == (number,) for number, one in enumerate(reads))
 
     def values(self, results: Sequence[Any]) -> list[Any]:
         """The value of each place, or the StatusError that it got, in the order asked."""
+        if self._plain:
+            return [
+                _elements(read, result)[0] if result.val is not None else failure(result)
+                for read, result in zip(self.reads, results, strict=True)
+            ]
         found: list[Any] = [None] * len(self.places)
         for read, result in zip(self.reads, results, strict=True):
-            failure = _failure(result) if result.val is None else None
-            elements = [] if failure else _elements(read, result)
+            refused = failure(result) if result.val is None else None
+            elements = [] if refused else _elements(read, result)
             if read.alone:
-                found[read.places[0]] = failure or elements[0]
+                found[read.places[0]] = refused or elements[0]
                 continue
             for number in read.places:
-                found[number] = failure or _value(self.places[number], elements, read.start)
+                found[number] = refused or _value(self.places[number], elements, read.start)
         return found
 
     def __str__(self) -> str:
@@ -137,12 +145,6 @@ def _path(place: Place, start: int) -> list[dict[str, Any]]:
     return [*map(dict, place.path), *({"element": index} for index in indices)]
 
 
-def _failure(result: Any) -> StatusError:
-    """Why an operation was refused."""
-    code, extended = result.sts if isinstance(result.sts, tuple) else (result.sts, ())
-    return StatusError(code, extended, f"{result.dsc.strip()}: {status.describe(code, extended)}")
-
-
 def _elements(read: Read, result: Any) -> list[Any]:
     """The values that a read gave; RemoteProtocolError if they are of another type than the catalog says."""
     values: list[Any] = result.val
@@ -186,8 +188,8 @@ def plan_writes(places: Sequence[Place], values: Sequence[Any]) -> list[Write]:
 
 
 def _writes(place: Place, number: int, value: Any) -> Iterable[Write]:
-    if place.tag.access != "read-write":
-        raise StatusError(status.PRIVILEGE_VIOLATION, (), f"{place.tag.name} is {place.tag.access}")
+    if place.tag.access == "read-only":  # without access it is for the controller to refuse, as when it is read
+        raise StatusError(status.PRIVILEGE_VIOLATION, (), f"{place.tag.name} is read-only")
     data = checked(place, value)
     if place.bit is not None:
         return [Write(one, number) for one in _masks(place, data)]

@@ -12,7 +12,8 @@ from typing import Any
 
 from cpppo.errors import RemoteProtocolError
 from cpppo.server.enip.client.learned import Learned
-from cpppo.server.enip.client.operations import Operation, parsed, remember
+from cpppo.server.enip.client.memo import remember
+from cpppo.server.enip.client.operations import Operation, parsed
 from cpppo.server.enip.client.parts import Part, Transfer, advanced, linear
 from cpppo.server.enip.wire import status
 from cpppo.server.enip.wire.path import Path

@@ -86,6 +86,7 @@ class Transfers:
         overlap: bool = True,
     ) -> None:
         self._exchange, self._learned, self._number = exchange, exchange.learned, index
+        self._begun = index
         self._groups = Groups(exchange, operations, fragment, multiple)
         self._simple = not overlap and multiple <= 0
         #: The operations of the next request, and the place of which it is a part.
@@ -96,6 +97,11 @@ class Transfers:
         self._parts: dict[Pending, _Place] = {}
         #: Results that wait for those before them.
         self._held: deque[_Batch] = deque()
+
+    @property
+    def issued(self) -> int:
+        """How many requests were issued."""
+        return self._number - self._begun
 
     @property
     def error(self) -> Error | None:

@@ -136,7 +136,7 @@ class Attribute:
     def value(self, value: Any) -> None:
         self[0 if self.scalar else slice(0, len(self))] = value
 
-    def _range(self, key: Any) -> tuple[int, int]:
+    def span(self, key: Any) -> tuple[int, int]:
         """First and last+1 element of a key; KeyError if it is not within the attribute."""
         if isinstance(key, tuple):
             key = self.index(key)
@@ -153,12 +153,12 @@ class Attribute:
         return start, stop
 
     def __getitem__(self, key: Any) -> Any:
-        start, stop = self._range(key)
+        start, stop = self.span(key)
         octets = self._read(start * self.type.size, stop * self.type.size)
         return unpack(self.type, octets) if isinstance(key, slice) else self.type.unpack(octets)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        start, stop = self._range(key)
+        start, stop = self.span(key)
         values = list(value) if isinstance(key, slice) else [value]
         if len(values) != stop - start:
             raise KeyError(f"Attribute {self.name}: {len(values)} values for {stop - start} elements at key {key!r}")
@@ -224,9 +224,13 @@ class Attribute:
         return new
 
     def __str__(self) -> str:
+        return self.elided(_SHOWN)
+
+    def elided(self, most: int) -> str:
+        """The name, type, size and first values, ``most`` of them at most, as text."""
         try:
-            values = self[0 : min(self._count, _SHOWN)]
-            text = ", ".join(map(str, values)) + (", ..." if self._count > _SHOWN else "")
+            values = self[0 : min(self._count, most)]
+            text = ", ".join(map(str, values)) + (", ..." if self._count > most else "")
         except Exception as exc:  # whatever an override raises: this is only to be looked at
             text = f"? ({exc})"
         size = ",".join(map(str, self._shape)) if len(self._shape) > 1 else f"{self._count:4}"

@@ -122,6 +122,12 @@ class Peer:
         if kind is None:
             assert self.errors == []
 
+    def wait_until_left(self) -> None:
+        """Wait until all clients have gone: then all that they sent was received."""
+        for thread in self._threads[1:]:
+            thread.join(10)
+            assert not thread.is_alive()
+
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
         self._threads.append(thread)

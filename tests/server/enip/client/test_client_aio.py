@@ -70,6 +70,23 @@ def test_a_cancelled_call_harms_no_other(plc: Simulator) -> None:
     asyncio.run(use())
 
 
+@pytest.mark.parametrize("connected", [False, True])
+def test_a_write_to_a_connection_just_closed(plc: Simulator, connected: bool) -> None:
+    """The loop has seen its end, and has not told it yet: nothing was sent, so that the write is done anew."""
+
+    async def use() -> None:
+        async with aio.Logix(*plc.address, connected=connected) as tags:
+            assert await tags.read("Level") == 1.5
+            connection = tags._connection
+            assert connection is not None and connection._transport is not None
+            connection._transport.close()
+            assert connection.exchange.failure is None
+            await tags.write({"Level": 2.5})
+            assert await tags.read("Level") == 2.5
+
+    asyncio.run(use())
+
+
 @asynccontextmanager
 async def peer(answer: bytes, *, stay: bool = False) -> AsyncIterator[tuple[str, int]]:
     """The address of a server that answers a client with some octets, and closes, or stays silent."""

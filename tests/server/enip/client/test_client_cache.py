@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,22 @@ def test_what_is_kept_is_what_was_browsed(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["tags"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions and links are those of POSIX")
+def test_the_file_is_as_any_other(tmp_path: Path) -> None:
+    """Others may read it as what `open` makes, or as they may already; a link stays one."""
+    kept = Kept(b"1", Catalog(Facts([], {}, [])))
+    file, link, usual = (tmp_path / name for name in ("tags", "link", "usual"))
+    usual.touch()
+    save(file, kept)
+    assert file.stat().st_mode == usual.stat().st_mode
+    file.chmod(0o640)
+    link.symlink_to(file)
+    save(link, Kept(b"2", kept.catalog))
+    assert link.is_symlink() and file.stat().st_mode & 0o777 == 0o640
+    found = load(file)
+    assert found is not None and found.stamps == b"2" and len(list(tmp_path.iterdir())) == 3
+
+
 def test_second_time(plc: Simulator, opened: Open, tmp_path: Path, browsed: list[str]) -> None:
     """Who names the file again does not browse; types are known all the same."""
     file = tmp_path / "tags.json"
@@ -99,6 +116,14 @@ def test_another_program(plc: Simulator, opened: Open, tmp_path: Path, browsed: 
     assert opened(*plc.address, cache=file).read("New") == 0 and not browsed
 
 
+def _with_a_size(text: str) -> str:
+    """A size of structures that none can have."""
+    plain = json.loads(text)
+    for one in plain["definitions"].values():
+        one[2] = 10**300
+    return json.dumps(plain)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -111,6 +136,8 @@ def test_another_program(plc: Simulator, opened: Open, tmp_path: Path, browsed: 
         lambda text: json.dumps({**json.loads(text), "stamps": "xyz"}),
         lambda text: json.dumps({**json.loads(text), "symbols": [["A", 1, 0xC3]]}),
         lambda text: json.dumps({**json.loads(text), "definitions": {"1": ["00", 5, 4, 3]}}),
+        lambda text: json.dumps({**json.loads(text), "symbols": [["A", float("inf"), 0xC3, [0, 0, 0], 0]]}),
+        _with_a_size,
         lambda text: "[" * 100_000,
     ],
 )
@@ -143,7 +170,7 @@ def test_where_nothing_can_be_kept(
         told = [one for one in caplog.messages if "cannot be kept" in one]
         assert len(told) == 1 and str(file) in told[0]
         caplog.clear()
-    assert not [one for one in tmp_path.parent.iterdir() if one.name.startswith(tmp_path.name + "tmp")]
+    assert not [one for one in tmp_path.parent.iterdir() if one.name.startswith(f"{tmp_path.name}.")]
 
 
 def test_a_controller_without_stamps_is_always_asked(tmp_path: Path) -> None:

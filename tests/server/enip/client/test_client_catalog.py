@@ -149,8 +149,8 @@ def test_a_type_that_nobody_knows() -> None:
 
 
 def test_a_controller_that_cannot_be_browsed() -> None:
-    """Its refusal is what is raised."""
-    with pytest.raises(StatusError) as raised:
+    """Its refusal is what is raised, in words."""
+    with pytest.raises(StatusError, match="^asked: path destination unknown .*0x05") as raised:
         Said(5).run(browse())
     assert raised.value.status == 5
 

@@ -93,6 +93,7 @@ def test_what_is_said_at_the_end() -> None:
         list(connection.results([{"path": "X"}]))
         connection.close()
         assert len(target.closed) == 1
+        peer.wait_until_left()
     assert [request[0] for request in peer.requests] == [0x6F, 0x70, 0x6F, 0x66]
 
 
@@ -261,7 +262,7 @@ def test_low_level(plc: Simulator) -> None:
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_a_reply_that_is_late(depth: int) -> None:
+def test_a_reply_that_is_late(depth: int, caplog: pytest.LogCaptureFixture) -> None:
     """A Timeout; what comes late, twice, or on a connection of somebody else's answers no later request."""
     target = Target()
     held: list[bytes] = []
@@ -285,6 +286,7 @@ def test_a_reply_that_is_late(depth: int) -> None:
             list(connection.operate(client.parse_operations(["Late[3-5]"]), depth=depth, timeout=SHORT_S))
         assert list(connection.results(client.parse_operations(["X[7]", "X[8]"]), depth=depth)) == [[7], [8]]
         connection.close()
+    assert f"answers no request (on connection 0x{target.from_id ^ 1:08x}, sequence count " in caplog.text
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
@@ -437,14 +439,10 @@ def test_asyncio_connection(plc: Simulator) -> None:
 
 @pytest.mark.peers
 @pytest.mark.parametrize("large", [True, False])
-def test_judged(plc: Simulator, opened: Open, large: bool) -> None:
-    """Whole conversations over connections, of the tag level and of operations, before Wireshark's eyes."""
+def test_judged(plc: Simulator, large: bool) -> None:
+    """A whole conversation of operations over a connection before Wireshark's eyes; see also test_client_judged."""
     plc.device.manager.large = large
     with Wiretap(plc.address) as tap:
-        tags = opened(*tap.address)
-        tags.write({"SCADA[0-3]": [1, 2, 3, 4], "Name": "unit 8", "Word.3": False})
-        assert tags.read("SCADA", "Name", "Drive[1]", raises=False)[1] == "unit 8"
-        tags.end()
         connection = connected(tap)
         texts = ["SCADA[1]=99", "SCADA[0-3]", "SCADA[0-999]", "Nope", "@1/1/7"]
         for multiple in (0, 300):

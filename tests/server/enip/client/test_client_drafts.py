@@ -41,7 +41,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("SCADA[1]=1.5", "[1.5]", "'Status 255 [8455]'"),
         ("Small=300", "[300]", "'Status 255 [8455]'"),
         ("Level=(INT)12", "[12]", "'OK'"),
+        ("Flags=1", "[1]", "'Status 255 [8455]'"),
         ("NOPE=1", "[1]", "'Status 4 [0]'"),
+        ("@{'symbolic':'Word','element':0}=70000", "[70000]", "'OK'"),
+        ("@{'class':2,'instance':1,'attribute':9000,'element':1}=5", "[5]", "'Status 20 '"),
+        ("@{'element':1}=5", "[5]", "'Status 5 '"),
     ],
 )
 def test_the_controller_says(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -150,6 +151,14 @@ def test_places_that_are_not_there(device: Device, tag: str, says: str | None) -
     assert level == 12.5 and type(error) is UnknownTag and says in str(error)
 
 
+@pytest.mark.parametrize("tag", [["Level", "Word"], {"Level": 1}, None, 3])
+def test_what_is_no_text_is_no_tag(device: Device, tag: Any) -> None:
+    """A list where its members were meant, say, is told in words."""
+    for _ in range(2):
+        with pytest.raises(UsageError, match="a tag or an operation is text"):
+            read(device, tag)
+
+
 def test_numeric_addresses_have_no_type() -> None:
     """... so that they belong to a connector."""
     with pytest.raises(LocalProtocolError, match="numeric address"):
@@ -290,13 +299,24 @@ def test_what_cannot_be_written(device: Device) -> None:
     assert device["SCADA"][500] == 0 and device["Fixed"].value == 7
 
 
+def test_a_tag_without_access_is_for_the_controller_to_refuse(device: Device) -> None:
+    """A list that says so is not believed, for reads as for writes: some devices mean read-write by it."""
+    device["Word"].hidden = True
+    (read,), (written,) = run(Knowledge().read(("Word",)), device), run(Knowledge().write({"Word": 5}), device)
+    assert read.status == written.status == 0x0F and device["Word"].value == 8
+    known = Knowledge()
+    assert run(known.known(), device).get("Word").access == "none"
+    device["Word"].hidden = False
+    assert run(known.write({"Word": 5}), device) == [None] and device["Word"].value == 5
+
+
 def test_writes_that_the_controller_refuses(device: Device) -> None:
     """Each write has its own outcome."""
     known = Knowledge()
     run(known.known(), device)
     device["Level"].read_only = True
     refused, fine = run(known.write({"Level": 1.0, "Word": 5}), device)
-    assert refused.status == 0x0F and "Level" in str(refused) and fine is None
+    assert refused.status == 0x0F and "Level was not written: privilege violation" in str(refused) and fine is None
     assert device["Word"].value == 5
 
 
@@ -321,6 +341,14 @@ def test_clock(device: Device) -> None:
     assert run(known.clock(), device) == 5_000_000
     with pytest.raises(LocalProtocolError, match="no time zone"):
         to_clock(from_clock(0).replace(tzinfo=None))
+
+
+def test_a_device_without_clock() -> None:
+    """Its refusal is what is raised, reading it and setting it."""
+    for flow, says in ((Knowledge().clock(), "not read"), (Knowledge().set_clock(5), "not set")):
+        next(flow)
+        with pytest.raises(StatusError, match=f"the clock was {says}: path destination unknown .*0x05"):
+            flow.send([SimpleNamespace(sts=5, val=None)])
 
 
 def test_the_catalog_is_asked_for_once(device: Device) -> None:

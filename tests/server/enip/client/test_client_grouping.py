@@ -11,7 +11,8 @@ from cpppo.errors import LocalProtocolError, UsageError
 from cpppo.server.enip.client.exchange import Exchange
 from cpppo.server.enip.client.grouping import ALL, CHANGES, Groups, Hold
 from cpppo.server.enip.client.learned import Learned
-from cpppo.server.enip.client.operations import MEMO_ENTRIES, parse_operations, prepare
+from cpppo.server.enip.client.memo import MEMO_ENTRIES
+from cpppo.server.enip.client.operations import parse_operations, prepare
 from cpppo.server.enip.wire.strings import SSTRING
 from tests.server.enip.client.memory import Controller, Front
 from tests.server.enip.client.scripted import registered
@@ -36,6 +37,12 @@ def sizes(texts: Any, multiple: int = 0, **kwds: Any) -> list[int]:
     """How many operations there are in each request."""
     one = groups(texts, multiple, **kwds)
     return list(iter(lambda: len(one.next()), 0))
+
+
+def test_what_is_no_operation_is_no_end() -> None:
+    """None among the operations is refused as other things are: those after it are not left out in silence."""
+    with pytest.raises(TypeError):
+        groups(iter([None, {"path": "Level"}])).next()
 
 
 def test_around() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from cpppo.server.enip import simulator
 from cpppo.server.enip.client import main
-from cpppo.server.enip.client.catalog import Catalog, Facts, IdentityObject
+from cpppo.server.enip.client.catalog import Catalog, Definition, Facts, IdentityObject, Symbol
 from cpppo.server.enip.client.inventory import format_catalog, format_controller
 from tests.server.enip.client.plant import PLANT
 from tests.server.enip.client.scripted import Peer, bare, registered, reply, service_reply
@@ -113,3 +113,12 @@ def test_names_cannot_steer_a_terminal() -> None:
     who = IdentityObject(1, 14, 54, (20, 11), 0, 0xABC, "PLC\x1b[2J")
     assert format_controller(who).startswith("PLC?[2J  vendor 1  type 14  code 54  revision 20.11  serial 0x00000abc")
     assert list(format_catalog(Catalog(Facts([], {}, [])))) == ["", "no tags"]
+
+
+def test_types_cannot_steer_a_terminal() -> None:
+    """Nor do the names of structures, where they are the types of tags and of members."""
+    inner = Definition(struct.pack("<HHI", 0, 0xC4, 0) + b"In\x1b[2J;n\0one\0", 1, 4, 0x10)
+    outer = Definition(struct.pack("<HHI", 0, 0x8001, 0) + b"Out\x9b2J;n\0two\0", 1, 4, 0x11)
+    symbols = [Symbol("A", 1, 0x8001, (0, 0, 0), 0), Symbol("B", 2, 0xA002, (3, 0, 0), 0)]
+    lines = list(format_catalog(Catalog(Facts(symbols, {1: inner, 2: outer}, []))))
+    assert "".join(lines).isprintable() and "Out?2J[3]" in "".join(lines) and any("two" in one for one in lines)

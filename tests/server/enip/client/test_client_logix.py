@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cpppo.errors import LocalProtocolError, StatusError, Timeout
-from cpppo.server.enip.client import OutcomeUnknown, UnknownTag
+from cpppo.server.enip.client import Logix, OutcomeUnknown, UnknownTag
 from cpppo.server.enip.device import Attribute
 from cpppo.server.enip.simulator import Simulator
 from cpppo.server.enip.wire.types import INT
@@ -124,6 +124,45 @@ def test_a_lost_connection_is_made_anew(plc: Simulator, opened: Open) -> None:
     told = [state for state, _ in states]
     assert told[:5] == ["connected", "lost", "connected", "lost", "connected"]
     assert all(reason == (state == "lost") for state, reason in states)
+
+
+def test_states_are_told_in_their_order(plc: Simulator) -> None:
+    """A connection that another thread makes meanwhile is told of after the loss of the one before."""
+    states: list[str] = []
+    tags = Logix(*plc.address, on_state=lambda state, reason: states.append(state))
+    tags.read("Level")
+    lost = tags._connection
+    assert lost is not None
+    abort, other = lost.abort, threading.Thread(target=tags.read, args=("Word",))
+
+    def slowly() -> None:
+        abort()
+        other.start()
+        other.join(0.2)
+
+    lost.abort = slowly  # type: ignore[method-assign]
+    lost._socket.shutdown(socket.SHUT_RDWR)
+    assert tags.read("Level") == 12.5
+    other.join(10)
+    tags.close()
+    assert states == ["connected", "lost", "connected", "closed"]
+
+
+def test_a_write_that_was_not_sent(plc: Simulator, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is found lost just before a write is sent: nothing is unknown, and it is written."""
+    tags = opened(*plc.address)
+    tags.read("Level")
+    exchange = tags.plc._connection.exchange
+    issue = exchange.issue
+
+    def gone(*args: Any, **kwds: Any) -> Any:
+        if exchange.failure is None:
+            exchange.end("it is gone")
+        return issue(*args, **kwds)
+
+    monkeypatch.setattr(exchange, "issue", gone)
+    tags.write({"Level": 3.5})
+    assert exchange.failure is not None and tags.read("Level") == 3.5
 
 
 def test_a_write_whose_outcome_is_unknown(plc: Simulator, opened: Open) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from cpppo.errors import Error, LocalProtocolError, RemoteProtocolError, UsageError
+from cpppo.server.enip.client import memo
+from cpppo.server.enip.client.memo import MEMO_ENTRIES
 from cpppo.server.enip.client.operations import (
-    MEMO_ENTRIES,
     Operation,
     parse_operations,
     prepare,
@@ -174,7 +175,7 @@ def test_memory_is_bounded() -> None:
 
     for number in range(MEMO_ENTRIES + 10):
         prepare({"path": [{"symbolic": "X"}, {"element": number}]})
-    assert len(operations._paths) <= MEMO_ENTRIES
+    assert len(memo._paths) <= MEMO_ENTRIES
     assert len(operations._operations) <= MEMO_ENTRIES
 
 

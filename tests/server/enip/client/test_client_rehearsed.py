@@ -17,11 +17,12 @@ from cpppo.server.enip.client.exchange import Exchange, Pending, Result, Shot
 from cpppo.server.enip.client.flows import Knowledge, follow
 from cpppo.server.enip.client.operations import Operation, parse_operations, prepare
 from cpppo.server.enip.client.pending import results_of
-from cpppo.server.enip.client.rehearsed import Again, Batch, run_of
+from cpppo.server.enip.client.rehearsed import Again, Batch, Once, run_of
 from cpppo.server.enip.device import Attribute, Device
 from cpppo.server.enip.session import Session
 from cpppo.server.enip.wire.header import ReplyFrame
-from cpppo.server.enip.wire.types import DINT, INT
+from cpppo.server.enip.wire.types import DINT, INT, REAL, SINT, UDINT
+from tests.server.enip.client.memory import Narrow
 from tests.server.enip.client.plant import controller
 
 #: Reads that are remembered: numbers, alone, in packets and in several requests, and what has no shape.
@@ -87,13 +88,13 @@ def test_the_third_time_it_is_known(device: Device, connected: bool) -> None:
     line.read(*TAGS)
     before = len(line.sent)
     line.sent.clear()
-    assert not any(isinstance(one, Again) for one in line.runs)
+    assert not any(isinstance(one, (Again, Once)) for one in line.runs)
     for number in range(5):
         device["Level"][0] = number + 0.5
         device["SCADA"][999] = -number
         device["Name"][0] = f"unit {number}"
         values = line.read(*TAGS)
-        assert isinstance(line.runs[-1], Again)
+        assert isinstance(line.runs[-1], (Again, Once))
         assert values == Line(device, connected).read(*TAGS)
         assert (values[0], values[4][999], values[7]) == (number + 0.5, -number, f"unit {number}")
     assert len(line.sent) <= 5 * before
@@ -123,19 +124,36 @@ def test_single_operations_are_known_too(device: Device, monkeypatch: pytest.Mon
     assert two.req.data.elements == 1 and prepare({"path": "SCADA[3]"}).request.data.elements == 1
 
 
+def test_a_new_conversation_rehearses_too() -> None:
+    """Its first requests are made before types are known, which makes them more: it does not stay with these."""
+    names = [f"Small{number}" for number in range(10)]
+    device = controller(*(Attribute(name, SINT, [1] * 90) for name in names))
+    line = Line(device)
+    counts = []
+    for _ in range(2):
+        for _ in range(4):
+            line.sent.clear()
+            assert line.read(*names) == [[1] * 90] * 10
+        assert isinstance(line.runs[-1], Again)
+        counts.append(len(line.sent))
+        before, line = line, Line(device)
+        line.knowledge = before.knowledge
+    assert counts == [3, 3]
+
+
 def test_what_is_refused_all_at_once(device: Device) -> None:
     """A tag that is refused now is told, the others have their values; and so it is when it is well again."""
     line = Line(device)
     for _ in range(4):
         line.read(*TAGS)
-    assert isinstance(line.runs[-1], Again)
+    assert isinstance(line.runs[-1], (Again, Once))
     device["Level"].error = 8
     values = line.read(*TAGS)
     assert isinstance(values[0], StatusError) and plain(values) == plain(Line(device).read(*TAGS))
     device["Level"].error = 0
     for _ in range(4):
         assert line.read(*TAGS) == Line(device).read(*TAGS)
-    assert isinstance(line.runs[-1], Again)
+    assert isinstance(line.runs[-1], (Again, Once))
 
 
 def test_a_tag_of_another_type(device: Device) -> None:
@@ -152,6 +170,38 @@ def test_a_tag_of_another_type(device: Device) -> None:
         line.read("Level", "Word")
 
 
+@pytest.mark.parametrize("kind, value", [(REAL, 1.5), (UDINT, 0xFFFFFFFF)])
+def test_an_array_of_another_type(device: Device, kind: Any, value: Any) -> None:
+    """What takes several requests is not read as the type that it had, even if that has as many octets."""
+    line = Line(device)
+    device.add_tag(Attribute("Big", DINT, [7] * 1000))
+    batch = Batch([prepare({"path": "Big", "elements": 1000})])
+    for _ in range(4):
+        line.perform(batch)
+    assert isinstance(line.runs[-1], Again)
+    line.session.device = controller(Attribute("Big", kind, [value] * 1000))
+    for _ in range(4):
+        (result,) = line.perform(batch)
+        assert result.val == [value] * 1000 and result.rpy.data[:2] == bytes((kind.tag_type, 0))
+    assert isinstance(line.runs[-1], Again)
+
+
+@pytest.mark.parametrize("sizes", [(30, 50), (50, 50), (50, 30, 50), (50, 50, 50)])
+def test_members_that_come_short(sizes: tuple[int, ...]) -> None:
+    """What came short in a packet goes on with its own first part, not with that of another tag there."""
+    device = controller()
+    line = Line(device)
+    line.session = session = Narrow(device, 7, (0x7F000001, 44818))
+    session.registered, session.data = True, 120
+    wanted = [list(range(100 * number, 100 * number + size)) for number, size in enumerate(sizes)]
+    for number, values in enumerate(wanted):
+        device.add_tag(Attribute(f"Tag{number}", DINT, values))
+    batch = Batch([prepare({"path": f"Tag{number}", "elements": size}) for number, size in enumerate(sizes)])
+    for _ in range(5):
+        assert [one.val for one in line.perform(batch)] == wanted
+    assert isinstance(line.runs[-1], Again)
+
+
 def test_two_connections_share_operations(device: Device) -> None:
     """Operations are shared by all conversations, what is known of their replies is of one; no value gets lost."""
     other = controller()
@@ -159,6 +209,62 @@ def test_two_connections_share_operations(device: Device) -> None:
     lines = [Line(device), Line(other)]
     for _ in range(8):
         assert [line.perform([prepare({"path": "SCADA[3]"})])[0].val for line in lines] == [[3], [33]]
+
+
+class Elsewhere:
+    """What is kept of an operation, whose shape another thread takes away as soon as it was looked at."""
+
+    seen = 0
+
+    def __init__(self, shape: Any) -> None:
+        self._shapes = [shape]
+
+    @property
+    def shape(self) -> Any:
+        return self._shapes.pop() if self._shapes else None
+
+
+def test_a_shape_that_another_thread_takes_away(device: Device) -> None:
+    """... harms nobody who is just looking at it; nor does the end of the conversation just then."""
+    line = Line(device)
+    operation = prepare({"path": "SCADA[3]"})
+    for _ in range(3):
+        line.perform([operation])
+    pending, octets = line.exchange.issue([operation])
+    pending.kept = Elsewhere(operation.shape)
+    line.exchange.feed(line.session.receive(octets))
+    assert pending.results is not None and pending.results[0].val == [3]
+
+    class Ending:
+        seen = 0
+
+        class shape:
+            @staticmethod
+            def results(octets: bytes, pending: Pending) -> list[Result]:
+                line.exchange.end("it was closed")
+                return []
+
+    pending, octets = line.exchange.issue([operation])
+    pending.kept = Ending
+    line.exchange.feed(line.session.receive(octets))
+    assert pending.results == []
+
+
+def test_a_context_of_zeros_over_a_connection(device: Device) -> None:
+    """Frames of connections have such a context: they answer by their sequence counts nevertheless."""
+    line = Line(device, connected=True)
+    operation = prepare({"path": "SCADA[3]"})
+    for _ in range(3):
+        line.perform([operation])
+    apart, first = line.exchange.issue([operation], context=bytes(8))
+    over, second = line.exchange.issue([operation])
+    replies = [line.session.receive(first)]
+    device["SCADA"][3] = 33
+    replies.append(line.session.receive(second))
+    line.exchange.feed(replies[1])
+    assert apart.results is None and over.results is not None and over.results[0].val == [33]
+    line.exchange.feed(replies[0])
+    assert apart.results is not None and apart.results[0].val == [3]
 
 
 def test_the_same_twice(device: Device) -> None:

@@ -1,0 +1,1 @@
+"""The page of the web interface, in a real browser."""
