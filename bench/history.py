@@ -76,6 +76,9 @@ def _times() -> Iterator[Row]:
     yield _row("history: render UTC, against fromtimestamp and isoformat", ours, whole, None)
     ours, bare = best_of([parse, datetime.fromisoformat], texts)
     yield _row("history: parse UTC, against datetime.fromisoformat alone", ours, bare, 5.0)
+    apart = [render(WHEN + second * 60) for second in range(5000)]  # more than are remembered
+    ours, bare = best_of([parse, datetime.fromisoformat], apart, rounds=20)
+    yield _row("history: parse UTC, each of another minute, against the same", ours, bare, None)
     ours, bare = best_of([lambda one: render(one, ZONE), zoned], MOMENTS)
     yield _row("history: render in a zone, against zoneinfo", ours, bare, 2.0)
     ours, bare = best_of([lambda one: parse(one, ZONE), unzoned], local)
