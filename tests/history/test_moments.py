@@ -75,6 +75,7 @@ def agrees(text: str, moment: float, zone: str) -> None:
         assert text.rpartition(" ")[2] in zone_of(zone).meanings  # an abbreviation that nobody supported
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("supported", [(), ("CA", "GB"), ("Europe",), ("Asia/Shanghai", "Asia/Jerusalem")], ids=str)
 def test_both_sides_of_every_change(supported: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """Each change of the clocks, 1970 to 2037: what is written about it is read back, and never as something else."""
@@ -109,6 +110,7 @@ def test_microseconds(moment: int) -> None:
     assert parse(datetime.fromtimestamp(moment // 1_000_000, timezone.utc).isoformat()) == moment // 1_000_000
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", TEN)
 def test_supported_abbreviations_are_read_back(name: str) -> None:
     """With a zone supported, what is written of it is read by anybody; 'MST' and 'MDT' tell the repeated hour."""

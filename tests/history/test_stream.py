@@ -144,6 +144,7 @@ def test_seeking_reads_little(tmp_path: Path) -> None:
         assert octets < 2 * source.NEAR < size / 5
 
 
+@pytest.mark.long
 def test_memory_does_not_grow(tmp_path: Path) -> None:
     """One line at a time is in memory, not a file."""
     with gzip.open(tmp_path / "x.0.gz", "wb") as file:

@@ -192,6 +192,7 @@ for run in range(int(sys.argv[3])):
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no kill -9")
 def test_killed(tmp_path: Path) -> None:
     """A writer killed 100 times at random moments: all that was acknowledged is read back, the rest whole or told."""

@@ -123,6 +123,7 @@ def test_the_hall_ends_with_all_who_wait() -> None:
         visitor.peer.close()
 
 
+@pytest.mark.long
 def test_large_answers_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many clients that do not read theirs are served at once, others told to try again; small ones are answered."""
     monkeypatch.setattr(app, "_LARGE", 2)
