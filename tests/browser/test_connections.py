@@ -17,6 +17,18 @@ pytestmark = pytest.mark.browser
 
 CROWD = 1000
 
+REGISTER = bytes((0x65, 0, 4, 0, *bytes(20), 1, 0, 0, 0))
+
+
+def registered(address: tuple[str, int]) -> socket.socket:
+    """A connection with a session: one without is closed before long."""
+    sock = socket.create_connection(address, TIMEOUT_S)
+    sock.sendall(REGISTER)
+    left = len(REGISTER)
+    while left:
+        left -= len(sock.recv(left))
+    return sock
+
 
 def test_client_is_shown(driver: Chrome, site: Web) -> None:
     """Who is connected, and how much was asked."""
@@ -34,7 +46,7 @@ def test_connection_is_closed(driver: Chrome, site: Web) -> None:
     """The one whose button is pressed ends, the other goes on; then all."""
     with (
         opened(driver, site) as page,
-        socket.create_connection(site.plc.address, TIMEOUT_S) as first,
+        registered(site.plc.address) as first,
         Logix(*site.plc.address) as other,
     ):
         assert other.read("Count") == 0
@@ -56,7 +68,7 @@ def test_thousand_connections(driver: Chrome) -> None:
         pytest.skip("too few descriptors may be open here")
     with web("Count=DINT") as site, ExitStack() as crowd:
         for _ in range(CROWD):
-            crowd.enter_context(socket.create_connection(site.plc.address, TIMEOUT_S))
+            crowd.enter_context(registered(site.plc.address))
         with opened(driver, site) as page:
             page.says("#connections-heading", "(1,000)")
             page.says("#connections-pager .where", "1 to 25 of 1,000")

@@ -45,9 +45,9 @@ class Narrow(Session):
     data = ROOM
     whole = 4000
 
-    def _answered(self, request: Any, context: Context) -> Any:
+    def answered(self, request: Any, context: Context) -> Any:
         context.data, context.room = self.data, self.whole
-        return super()._answered(request, context)
+        return super().answered(request, context)
 
 
 class Front:
