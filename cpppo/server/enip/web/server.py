@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cheroot import wsgi
+from cheroot.server import HTTPConnection
 
 from cpppo.dotdict import dotdict
 from cpppo.server.delay import Delay
@@ -71,8 +72,20 @@ class Simulation:
             self._serving.wait_open(max(deadline - time.monotonic(), 0.0))
 
 
+class _Connection(HTTPConnection):
+    """cheroot's connection, which forgets what its peer did not take once it is closed."""
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:  # else it is sent to a closed socket when it is collected: a traceback on standard error
+            self.wfile._write_buf.clear()
+
+
 class _Http(wsgi.Server):
     """cheroot's server, which is given a connection only when its request is there."""
+
+    ConnectionClass = _Connection
 
     def __init__(self, address: tuple[str, int], site: Site) -> None:
         super().__init__(

@@ -11,6 +11,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from cpppo.errors import LocalProtocolError
 from cpppo.server.enip.arguments import parse_arguments
 from cpppo.server.enip.simulator import LOOPBACK, Simulator, simulator
 from cpppo.server.enip.web.running import WebSettings
+from cpppo.server.enip.web.server import _Connection
 from tests.server.enip.test_main_control import running
 from tests.server.enip.web.browsing import TIMEOUT_S, web
 from tests.tools import Server, python_environment, run_module
@@ -205,3 +207,13 @@ def test_done_by_the_web_in_a_simulator() -> None:
     with simulator("SCADA", web=LOOPBACK) as plc:
         get(plc.url + "api/server/control/done/true")
         assert b'"state":"ended"' in get(plc.url + "page/overview")
+
+
+def test_what_was_not_taken_is_forgotten() -> None:
+    """A connection that is closed with something unsent sends nothing when it is collected."""
+    near, far = socket.socketpair()
+    with far:
+        connection = _Connection(SimpleNamespace(peercreds_enabled=False, peercreds_resolve_enabled=False), near)
+        connection.wfile._write_buf.extend(b"unsent")
+        connection.close()
+        assert not connection.wfile._write_buf
