@@ -8,6 +8,7 @@ encapsulation error or silence, and never ends the session.  Must not know what 
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,7 +24,9 @@ from cpppo.server.enip.wire.header import (
     HEADER_OCTETS,
     MAXIMUM_LENGTH,
     SEND_RR_DATA,
+    SEND_UNIT_DATA,
     VERSION,
+    ConnectedFrame,
     Header,
     ReplyFrame,
     RequestFrame,
@@ -44,9 +47,19 @@ EXPLANATIONS = 10
 #: Requests of SendRRData remembered at most, and octets of a frame with one: clients ask for the same again and again.
 REMEMBERED, REMEMBERED_OCTETS = 4096, 160
 
-#: By the octets after the header: interface handle, request, and what copies it, as whoever answers may change it;
-#: None of a request that came but once.
-_remembered: dict[bytes, tuple[int, Any, Callable[[Any], Any]] | None] = {}
+#: By octets: interface handle, request, and what copies it, as whoever answers may change it; None of a request that
+#: came but once.
+_Memo = dict[bytes, tuple[int, Any, Callable[[Any], Any]] | None]
+
+#: By the octets after the header; and, of a connection, by those but the connection's id and the sequence count.
+_remembered: _Memo = {}
+_connected: _Memo = {}
+
+#: Where a frame of a connection has these two, and what it has around the id.
+_ID_AT, _SEQUENCE_AT = HEADER_OCTETS + 12, HEADER_OCTETS + 20
+_NUMBERED = struct.Struct("<I4xH").unpack_from
+_BEFORE_ID = struct.pack("<HHH", 2, items.ADDRESS_CONNECTED, 4)
+_AFTER_ID = struct.pack("<H", items.DATA_CONNECTED)
 
 
 class Session:
@@ -89,6 +102,7 @@ class Session:
         self._parse = RequestFrame.parser()
         self._produce = ReplyFrame.producer()
         self._produce_unconnected = UnconnectedReply.producer()
+        self._produce_connected = ConnectedFrame.producer()
 
     @property
     def processed(self) -> int:
@@ -111,16 +125,24 @@ class Session:
 
     def _again(self, octets: bytes) -> bytes | None:
         """What answers octets that are a frame with a remembered request; None: they are to be taken apart."""
-        known = _remembered.get(octets[HEADER_OCTETS:])
-        if known is None:
+        if len(octets) < HEADER_OCTETS:
             return None
         command, length, session, _, context, options = self._head(octets, 0, HEADER_OCTETS)
-        usual = command == SEND_RR_DATA and length == len(octets) - HEADER_OCTETS and not options
-        if not usual or session != self.handle or not self.registered:
+        if command == SEND_RR_DATA:
+            known = _remembered.get(octets[HEADER_OCTETS:])
+        elif command == SEND_UNIT_DATA:
+            known = _connected.get(_unnumbered(octets))
+        else:
+            return None
+        usual = length == len(octets) - HEADER_OCTETS and not options
+        if known is None or not usual or session != self.handle or not self.registered:
             return None
         self.requests += 1
         interface, request, copy = known
-        return self._unconnected(context, interface, copy(request), octets)
+        if command == SEND_RR_DATA:
+            return self._unconnected(context, interface, copy(request), octets)
+        to_id, sequence = _NUMBERED(octets, _ID_AT)
+        return self._over(context, interface, to_id, sequence, copy(request), octets)
 
     def answers(self, data: bytes) -> Iterator[bytes]:
         """As `receive`, reply by reply; a request is carried out when its reply is asked for.  To be used up."""
@@ -224,7 +246,7 @@ class Session:
         if request is None or (request.__class__ is Malformed and request.start == request.end):
             return self._incorrect(frame, octets)
         if len(octets) <= self._short and repeats(request):
-            _remember(octets[HEADER_OCTETS:], frame.CIP.interface, request)
+            _remember(_remembered, octets[HEADER_OCTETS:], frame.CIP.interface, request)
         return self._unconnected(frame.context, frame.CIP.interface, request, octets)
 
     def _unconnected(self, context: bytes, interface: int, request: Any, octets: bytes) -> bytes:
@@ -257,32 +279,41 @@ class Session:
         if found is None:
             return self._incorrect(frame, octets)
         to_id, data = found[0].data, found[1].data
+        request = data.request
+        if request.__class__ is Malformed and request.start == request.end:
+            if to_id in self.origin.connections:
+                return self._incorrect(frame, octets)
+        elif len(octets) <= self._short and repeats(request) and _numbered(octets):
+            _remember(_connected, _unnumbered(octets), frame.CIP.interface, request)
+        return self._over(frame.context, frame.CIP.interface, to_id, data.sequence, request, octets)
+
+    def _over(self, context: bytes, interface: int, to_id: int, sequence: int, request: Any, octets: bytes) -> bytes:
+        """The device's reply to a request on a connection, in a frame of this session; none if it is not open."""
         connection = self.origin.connections.get(to_id)
         if connection is None:
             if to_id not in self._unknown:
                 self._unknown = (to_id,)
                 self._note("data for connection 0x%08x, which is not open: discarded", to_id)
             return b""
-        request, room = data.request, connection.room
-        if request.__class__ is Malformed and request.start == request.end:
-            return self._incorrect(frame, octets)
+        room = connection.room
         connection.frames += 1
-        if data.sequence == connection.sequence:  # sent again: answered again, not done again
-            return self._reply(frame, connection.reply)
+        produced: bytes
+        if sequence == connection.sequence:  # sent again: answered again, not done again
+            answer = connection.reply
+            answer.context = context
+            produced = self._produce_connected(answer)
+            return produced
         reply = self.answered(request, Context(octets, room, SERVICES, room, self.origin))
-        answer = items.ConnectedReply(data.sequence, reply)
-        address = items.ReplyItem(items.ADDRESS_CONNECTED, connection.from_id)
-        item = items.ReplyItem(items.DATA_CONNECTED, answer)
-        wrapped = items.ReplyItems(frame.CIP.interface, 0, [address, item])
+        answer = ConnectedFrame(self.handle, context, interface, connection.from_id, sequence, reply)
         try:
-            produced = self._reply(frame, wrapped)
+            produced = self._produce_connected(answer)
         except UNPRODUCIBLE as exc:
             answer.reply = self._unsendable(reply, exc)
-            produced = self._reply(frame, wrapped)
+            produced = self._produce_connected(answer)
         if len(produced) > _AROUND + room:
             answer.reply = Reply(reply.service, status.REPLY_TOO_LARGE, (), b"")
-            produced = self._reply(frame, wrapped)
-        connection.sequence, connection.reply = data.sequence, wrapped
+            produced = self._produce_connected(answer)
+        connection.sequence, connection.reply = sequence, answer
         return produced
 
     @staticmethod
@@ -320,15 +351,25 @@ class Session:
             log.error("%s: %s", self.peer, exc)
 
 
-def _remember(octets: bytes, interface: int, request: Any) -> None:
+def _unnumbered(octets: bytes) -> bytes:
+    """A frame of a connection without what differs between the same requests: header, id and sequence count."""
+    return octets[HEADER_OCTETS:_ID_AT] + octets[_ID_AT + 4 : _SEQUENCE_AT] + octets[_SEQUENCE_AT + 2 :]
+
+
+def _numbered(octets: bytes) -> bool:
+    """Whether a frame has the id and the sequence count where nearly all have them."""
+    return octets[_ID_AT - 6 : _ID_AT] == _BEFORE_ID and octets[_ID_AT + 4 : _ID_AT + 6] == _AFTER_ID
+
+
+def _remember(memo: _Memo, octets: bytes, interface: int, request: Any) -> None:
     """Note octets that come for the first time; the second time, keep the request: many come but once."""
-    if octets in _remembered:
+    if octets in memo:
         copy = copier(request)
-        _remembered[octets] = interface, copy(request), copy
+        memo[octets] = interface, copy(request), copy
         return
-    if len(_remembered) >= REMEMBERED:  # a hostile peer fills it: start afresh, never grow
-        _remembered.clear()
-    _remembered[octets] = None
+    if len(memo) >= REMEMBERED:  # a hostile peer fills it: start afresh, never grow
+        memo.clear()
+    memo[octets] = None
 
 
 _COMMANDS: dict[int, Callable[[Session, Any, bytes], bytes]] = {

@@ -11,6 +11,7 @@ from cpppo.server.enip.device import Attribute, Device
 from cpppo.server.enip.session import REMEMBERED_OCTETS, Session
 from cpppo.server.enip.wire.services.tag import ReadTag
 from cpppo.server.enip.wire.types import INT
+from tests.server.enip.device.connected import FROM_ID, forward_open, opened, unit, unit_of
 from tests.server.enip.device.frames import (
     ADDRESS,
     HANDLE,
@@ -41,6 +42,14 @@ def remembered(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, Any]:
     """What is remembered: nothing at first."""
     known: dict[bytes, Any] = {}
     monkeypatch.setattr(module, "_remembered", known)
+    return known
+
+
+@pytest.fixture(autouse=True)
+def connected(monkeypatch: pytest.MonkeyPatch) -> dict[bytes, Any]:
+    """What is remembered of connections: nothing at first."""
+    known: dict[bytes, Any] = {}
+    monkeypatch.setattr(module, "_connected", known)
     return known
 
 
@@ -157,3 +166,82 @@ def test_all_sessions_share_them(remembered: dict[bytes, Any]) -> None:
     session = Session(Simulator().device, HANDLE, ADDRESS)
     session.receive(register())
     assert cip_of(only(session.receive(rr(WORD))))[-2:] == b"\7\0" and len(remembered) == 1
+
+
+# -- over connections
+
+OVER = [WORD, read_fragmented(symbol("Word"), 1)]
+
+
+@pytest.mark.parametrize("request_", OVER, ids=shown)
+def test_over_a_connection(request_: bytes, connected: dict[bytes, Any], remembered: dict[bytes, Any]) -> None:
+    """Whatever the count and the connection; a count that comes again is answered again, and not done again."""
+    simulator = Simulator()
+    ids = [opened(simulator.cip(forward_open(serial=serial))).to_id for serial in (1, 2)]
+    for sequence in (5, 6, 7, 8):
+        for to_id in ids:
+            simulator.device["Word"].value = sequence
+            first = simulator.send(unit(to_id, sequence, request_))
+            assert unit_of(only(first))[:2] == (FROM_ID, sequence) and first[-2:] == bytes([sequence, 0])
+            simulator.device["Word"].value = 99
+            assert simulator.send(unit(to_id, sequence, request_)) == first
+    assert len(connected) == 1 and None not in connected.values() and remembered == {}
+
+
+def test_on_no_connection() -> None:
+    """Of another session, or closed: as if it had never come."""
+    simulator = Simulator()
+    to_id = opened(simulator.cip(forward_open())).to_id
+    for sequence in range(3):
+        assert simulator.send(unit(to_id, sequence, WORD)) != b""
+    other = Simulator(simulator.device)
+    assert other.send(unit(to_id, 9, WORD)) == b"" == simulator.send(unit(to_id + 1, 9, WORD))
+
+
+@pytest.mark.parametrize("request_", OVER, ids=shown)
+def test_no_octet_of_a_frame_can_differ(request_: bytes) -> None:
+    """Whatever octet is another one: who remembers answers as who does not."""
+
+    def ready() -> tuple[Simulator, int]:
+        simulator = Simulator()
+        return simulator, opened(simulator.cip(forward_open())).to_id
+
+    _, to_id = ready()
+    whole = unit(to_id, 7, request_)
+    taken = 0
+    for at in range(len(whole)):
+        for change in (0x01, 0xFF):
+            octets = whole[:at] + bytes((whole[at] ^ change,)) + whole[at + 1 :]
+            replies = []
+            for short in (REMEMBERED_OCTETS, 0):
+                simulator, _ = ready()
+                simulator.session._short = short
+                for sequence in range(3):
+                    simulator.send(unit(to_id, sequence, request_))
+                replies.append(
+                    (simulator.session.receive(octets), simulator.session.closed, simulator.session.requests)
+                )
+            assert replies[0] == replies[1], (at, change)
+            taken += replies[0][0] != b""
+    assert taken > 40
+
+
+def test_unconnected_is_not_taken_for_connected(connected: dict[bytes, Any]) -> None:
+    """Octets under the other command mean what they mean there."""
+    simulator = Simulator()
+    to_id = opened(simulator.cip(forward_open())).to_id
+    for sequence in range(3):
+        simulator.send(unit(to_id, sequence, WORD))
+    (key,) = connected
+    assert only(simulator.send(frame(SEND_RR_DATA, key, HANDLE))).status == 3
+
+
+def test_connections_are_remembered_in_bounds(connected: dict[bytes, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked for over them."""
+    monkeypatch.setattr(module, "REMEMBERED", 20)
+    simulator = Simulator()
+    to_id = opened(simulator.cip(forward_open())).to_id
+    for number in range(50):
+        for turn in range(2):
+            simulator.send(unit(to_id, 2 * number + turn, read(symbol("SCADA", number))))
+        assert 0 < len(connected) <= 20

@@ -10,7 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 from cpppo.grammar import Message, const, guarded, octets, payload, switch
-from cpppo.server.enip.wire.items import DATA_UNCONNECTED, NULL, ItemList, ReplyItems, RequestItems
+from cpppo.server.enip.wire.items import (
+    ADDRESS_CONNECTED,
+    DATA_CONNECTED,
+    DATA_UNCONNECTED,
+    NULL,
+    ItemList,
+    ReplyItems,
+    RequestItems,
+)
 from cpppo.server.enip.wire.services import Reply
 from cpppo.server.enip.wire.types import UDINT, UINT
 
@@ -32,6 +40,7 @@ __all__ = [
     "ReplyFrame",
     "RequestFrame",
     "UnconnectedReply",
+    "ConnectedFrame",
 ]
 
 NOP, LIST_SERVICES, LIST_IDENTITY, LIST_INTERFACES = 0x0000, 0x0004, 0x0063, 0x0064
@@ -118,3 +127,24 @@ class UnconnectedReply(Message):
     type_id = const(DATA_UNCONNECTED, UINT)
     size = UINT
     reply = Reply.within(size).within(length - 16)
+
+
+class ConnectedFrame(Message):
+    """A `ReplyFrame` of a connection: SendUnitData with its id and the reply to a request, in one piece."""
+
+    command = const(SEND_UNIT_DATA, UINT)
+    length = UINT
+    session = UDINT
+    status = const(0, UDINT)
+    context = octets(8)
+    options = const(0, UDINT)
+    interface = UDINT
+    timeout = const(0, UINT)
+    count = const(2, UINT)
+    address = const(ADDRESS_CONNECTED, UINT)
+    four = const(UDINT.size, UINT)
+    from_id = UDINT
+    type_id = const(DATA_CONNECTED, UINT)
+    size = UINT
+    sequence = UINT
+    reply = Reply.within(size - 2).within(length - 22)

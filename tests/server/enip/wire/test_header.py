@@ -14,12 +14,13 @@ from cpppo.grammar import REJECTS, Malformed, framer, values
 from cpppo.server.enip.wire.header import (
     HEADER_OCTETS,
     MAXIMUM_LENGTH,
+    ConnectedFrame,
     Header,
     ReplyFrame,
     RequestFrame,
     UnconnectedReply,
 )
-from cpppo.server.enip.wire.items import ReplyItem, ReplyItems
+from cpppo.server.enip.wire.items import ConnectedReply, ReplyItem, ReplyItems
 from cpppo.server.enip.wire.services import Reply, Request
 from tests.grammar.harness import examine
 from tests.helpers import check_wire, refused, same, stepped
@@ -175,6 +176,19 @@ def test_a_reply_in_one_piece_is_the_same_octets(extended: list[int], data: byte
     assert whole.produce() == octets
     if len(data) < 100:
         check_wire(UnconnectedReply, octets, whole, reserved=(41,))
+
+
+@pytest.mark.parametrize("extended", [[], [5, 0x2105]])
+@pytest.mark.parametrize("data", [b"", b"\xc3\0\7\0", bytes(4000)], ids=len)
+def test_a_connected_reply_in_one_piece_is_the_same_octets(extended: list[int], data: bytes) -> None:
+    """`ConnectedFrame` says what a `ReplyFrame` with two items does."""
+    reply = Reply(0xCC, 6, extended, data)
+    items = ReplyItems(9, 0, [ReplyItem(0xA1, 0x12345678), ReplyItem(0xB1, ConnectedReply(77, reply))])
+    octets = ReplyFrame(0x70, 5, 0, b"contexts", 0, items).produce()
+    whole = ConnectedFrame(session=5, context=b"contexts", interface=9, from_id=0x12345678, sequence=77, reply=reply)
+    assert whole.produce() == octets
+    if len(data) < 100:
+        check_wire(ConnectedFrame, octets, whole, reserved=(47,))
 
 
 def test_a_header_alone() -> None:
