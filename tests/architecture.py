@@ -81,6 +81,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.server.enip.client.link", "front"),
     ("cpppo.server.enip.client.discovery", "front"),
     ("cpppo.server.enip.client.aio", "front"),
+    ("cpppo.server.enip.client.aiolink", "front"),
     ("cpppo.server.enip.client.*", "cli"),
     ("cpppo.server.enip.__main__", "cli"),
     ("cpppo.server.enip.main", "cli"),

@@ -65,7 +65,7 @@ def main(
     In a thread other than the main one it leaves signals alone.  UsageError if ``server`` is wrong.
     """
     surroundings: MutableMapping[str, Any] = {} if server is None else server
-    control = surroundings["control"] = completed(surroundings.get("control"))
+    surroundings["control"] = completed(surroundings.get("control"))
     with ExitStack() as stack:
         try:
             settings = parse_arguments(argv)
@@ -93,58 +93,75 @@ def main(
         if settings.check:
             print(f"{settings.config}: {said}: all right")
             return 0
-        replay = None
-        if settings.play is not None:
-            try:
-                replay = _replay(settings, device)
-            except (OSError, Error) as exc:
-                return _failed(1, f"cannot play {settings.play}: {exc}")
-        wanted = connections_for(settings.connections) + _OTHER_DESCRIPTORS
-        site = None
-        if settings.web is not None:
-            try:
-                site = Website(settings.web)
-            except Unserved as exc:
-                return _failed(1, exc)
-            wanted += site.descriptors
-        if 0 < (got := raise_descriptor_limit(wanted)) < wanted:
-            log.log(NORMAL, "%d descriptors can be open at once; --connections may want up to %d", got, wanted)
+        return _serve(settings, device, run, chores, surroundings, stack, last=argv is None)
 
-        def start(address: tuple[str, int], tick: Callable[[], float]) -> Server:
-            return serve(
-                device,
-                address,
-                settings.connections,
-                idle_s=settings.idle_s,
-                size=settings.size,
-                delay=settings.delay,
-                tick=tick,
-                run=run,
-                counters=None if site is None else site.counters,
-            )
 
+def _serve(
+    settings: Settings,
+    device: Device,
+    run: Callable[[Callable[[], None]], object] | None,
+    chores: Sequence[Callable[[], object]],
+    surroundings: MutableMapping[str, Any],
+    stack: ExitStack,
+    last: bool,
+) -> int:
+    """Serve a device until the end, with what the settings want beside it; the exit status.
+
+    :param surroundings: as ``server`` of `main`; ``stack``: ends what is begun here; ``last``: then the process ends.
+    """
+    control = surroundings["control"]
+    replay = None
+    if settings.play is not None:
         try:
-            serving = Controlled(start, settings.address, control, chores)
-        except (OSError, UnicodeError) as exc:
-            return _failed(1, refused(exc, settings.address, ADDRESS[1]))
-        surroundings["address"] = serving.address
-        if replay is not None:
-            stack.callback(replay.stop)
-            replay.start()
-
-        def started() -> None:
-            count, where = len(device.tags()), format_address(serving.address)
-            if site is not None:
-                stack.enter_context(site.on(device, serving, control, settings.delay))
-                surroundings["web"] = site.address
-                where += f", web {site.url}"
-            tags = f"{count} tag{'' if count == 1 else 's'}"
-            print(f"enip_server: {tags} on {where}; Ctrl-C ends it", file=sys.stderr, flush=True)
-
+            replay = _replay(settings, device)
+        except (OSError, Error) as exc:
+            return _failed(1, f"cannot play {settings.play}: {exc}")
+    wanted = connections_for(settings.connections) + _OTHER_DESCRIPTORS
+    site = None
+    if settings.web is not None:
         try:
-            serve_until_interrupted(serving, started, argv is None)
+            site = Website(settings.web)
         except Unserved as exc:
             return _failed(1, exc)
+        wanted += site.descriptors
+    if 0 < (got := raise_descriptor_limit(wanted)) < wanted:
+        log.log(NORMAL, "%d descriptors can be open at once; --connections may want up to %d", got, wanted)
+
+    def start(address: tuple[str, int], tick: Callable[[], float]) -> Server:
+        return serve(
+            device,
+            address,
+            settings.connections,
+            idle_s=settings.idle_s,
+            size=settings.size,
+            delay=settings.delay,
+            tick=tick,
+            run=run,
+            counters=None if site is None else site.counters,
+        )
+
+    try:
+        serving = Controlled(start, settings.address, control, chores)
+    except (OSError, UnicodeError) as exc:
+        return _failed(1, refused(exc, settings.address, ADDRESS[1]))
+    surroundings["address"] = serving.address
+    if replay is not None:
+        stack.callback(replay.stop)
+        replay.start()
+
+    def started() -> None:
+        count, where = len(device.tags()), format_address(serving.address)
+        if site is not None:
+            stack.enter_context(site.on(device, serving, control, settings.delay))
+            surroundings["web"] = site.address
+            where += f", web {site.url}"
+        tags = f"{count} tag{'' if count == 1 else 's'}"
+        print(f"enip_server: {tags} on {where}; Ctrl-C ends it", file=sys.stderr, flush=True)
+
+    try:
+        serve_until_interrupted(serving, started, last)
+    except Unserved as exc:
+        return _failed(1, exc)
     return 0
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cpppo.server.enip.client import Logix, aio
 
-__all__ = ["FACES", "Asyncio", "Threads"]
+__all__ = ["FACES", "Asyncio", "Open", "Threads", "opening"]
+
+#: Makes a face, as its class does.
+Open = Callable[..., Any]
 
 
 class Threads:
@@ -66,3 +70,17 @@ class Asyncio:
 
 
 FACES = {"threads": Threads, "asyncio": Asyncio}
+
+
+@contextmanager
+def opening(face: str, **usual: Any) -> Iterator[Open]:
+    """Makes one face or the other of the tag level, with these settings; all are closed at the end."""
+    made: list[Any] = []
+
+    def make(*args: Any, **kwds: Any) -> Any:
+        made.append(FACES[face](*args, **{**usual, **kwds}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

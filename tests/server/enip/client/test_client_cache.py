@@ -17,33 +17,15 @@ from cpppo.server.enip.client.catalog import Catalog, Facts, Kept, browse
 from cpppo.server.enip.device import Attribute
 from cpppo.server.enip.simulator import Simulator
 from cpppo.server.enip.wire.types import INT
-from tests.server.enip.client.faces import FACES
-from tests.server.enip.client.plant import PLANT, catalog, controller
-
-Open = Callable[..., Any]
-
-
-@pytest.fixture
-def plc(tmp_path: Path) -> Iterator[Simulator]:
-    """The plant, served on loopback."""
-    file = tmp_path / "plant.toml"
-    file.write_bytes(PLANT)
-    with Simulator(config=file) as simulator:
-        yield simulator
+from tests.server.enip.client.faces import FACES, Open, opening
+from tests.server.enip.client.plant import catalog, controller
 
 
 @pytest.fixture(params=sorted(FACES))
 def opened(request: pytest.FixtureRequest) -> Iterator[Open]:
     """Makes a face of the tag level, closed at the end."""
-    made: list[Any] = []
-
-    def make(*args: Any, **kwds: Any) -> Any:
-        made.append(FACES[request.param](*args, **kwds))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    with opening(request.param) as make:
+        yield make
 
 
 @pytest.fixture

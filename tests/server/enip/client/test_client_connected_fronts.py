@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,38 +18,19 @@ from cpppo.server.enip.client.connector import connector
 from cpppo.server.enip.simulator import Simulator
 from tests.pcap_oracle import C2S
 from tests.peers.wiretap import Wiretap, judge
-from tests.server.enip.client.faces import FACES
-from tests.server.enip.client.plant import PLANT
+from tests.server.enip.client.faces import FACES, Open, opening
 from tests.server.enip.client.scripted import Peer, serve
 from tests.server.enip.client.scripted_connected import Target, unit, unit_reply
 
 LONG_S, SHORT_S = 10.0, 0.5
 DEPTHS = [0, 1, 20]
 
-Open = Callable[..., Any]
-
-
-@pytest.fixture
-def plc(tmp_path: Path) -> Iterator[Simulator]:
-    """The plant, served on loopback."""
-    file = tmp_path / "plant.toml"
-    file.write_bytes(PLANT)
-    with Simulator(config=file) as simulator:
-        yield simulator
-
 
 @pytest.fixture(params=sorted(FACES))
 def opened(request: pytest.FixtureRequest) -> Iterator[Open]:
     """Makes a face of the tag level with a connection, closed at the end."""
-    made: list[Any] = []
-
-    def make(*args: Any, **kwds: Any) -> Any:
-        made.append(FACES[request.param](*args, connected=True, **kwds))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    with opening(request.param, connected=True) as make:
+        yield make
 
 
 def connected(peer: Any, **kwds: Any) -> connector:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import datetime
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,35 +16,16 @@ from cpppo.server.enip.client import Logix, OutcomeUnknown, UnknownTag
 from cpppo.server.enip.device import Attribute
 from cpppo.server.enip.simulator import Simulator
 from cpppo.server.enip.wire.types import INT
-from tests.server.enip.client.faces import FACES
+from tests.server.enip.client.faces import FACES, Open, opening
 from tests.server.enip.client.gate import Gate
-from tests.server.enip.client.plant import PLANT
-
-Open = Callable[..., Any]
-
-
-@pytest.fixture
-def plc(tmp_path: Path) -> Iterator[Simulator]:
-    """The plant, served on loopback."""
-    file = tmp_path / "plant.toml"
-    file.write_bytes(PLANT)
-    with Simulator(config=file) as simulator:
-        yield simulator
 
 
 @pytest.fixture(params=[(face, connected) for face in sorted(FACES) for connected in (False, True)])
 def opened(request: pytest.FixtureRequest) -> Iterator[Open]:
     """Makes a face of the tag level, whose requests go over a connection or not; closed at the end."""
     face, connected = request.param
-    made: list[Any] = []
-
-    def make(*args: Any, **kwds: Any) -> Any:
-        made.append(FACES[face](*args, connected=connected, **kwds))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    with opening(face, connected=connected) as make:
+        yield make
 
 
 def test_values(plc: Simulator, opened: Open) -> None:

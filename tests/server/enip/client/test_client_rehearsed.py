@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpppo.errors import Error, StatusError
-from cpppo.server.enip.client import aio
 from cpppo.server.enip.client.exchange import Exchange, Pending, Result, Shot
 from cpppo.server.enip.client.flows import Knowledge, follow
 from cpppo.server.enip.client.operations import Operation, parse_operations, prepare
@@ -20,8 +19,10 @@ from cpppo.server.enip.client.pending import results_of
 from cpppo.server.enip.client.rehearsed import Again, Batch, Once, run_of
 from cpppo.server.enip.device import Attribute, Device
 from cpppo.server.enip.session import Session
+from cpppo.server.enip.simulator import Simulator
 from cpppo.server.enip.wire.header import ReplyFrame
 from cpppo.server.enip.wire.types import DINT, INT, REAL, SINT, UDINT
+from tests.server.enip.client.faces import FACES, opening
 from tests.server.enip.client.memory import Narrow
 from tests.server.enip.client.plant import controller
 
@@ -350,6 +351,13 @@ def test_the_same_as_for_the_first_time(actions: list[tuple[str, Any]]) -> None:
             assert plain(line.read(*what)) == plain(Line(device).read(*what))
 
 
-def test_asyncio_makes_its_requests_the_same_way() -> None:
-    """Both fronts take their requests from `run_of`."""
-    assert aio.run_of is run_of
+@pytest.mark.parametrize("face", sorted(FACES))
+def test_both_fronts_know_what_they_read(plc: Simulator, face: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For threads and for asyncio, what was read a few times is not parsed any more."""
+    with opening(face) as make:
+        tags = make(*plc.address)
+        for _ in range(6):
+            tags.read("SCADA", "Level", "Word")
+        parsed: list[bytes] = []
+        monkeypatch.setattr(tags.plc._connection.exchange, "_parse", parsed.append)
+        assert tags.read("SCADA", "Level", "Word")[1:] == [12.5, 8] and parsed == []
