@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 import sys
@@ -15,7 +14,7 @@ from cpppo.history import Rotation, Writer
 from cpppo.history.__main__ import main
 from cpppo.history.progress import AFTER_S, Bar
 from cpppo.server.enip import simulator
-from tests.tools import run_module
+from tests.tools import need_module, run_module
 
 WHEN = 1405461824.0
 
@@ -134,9 +133,9 @@ def test_packages_that_are_missing(
     assert not [one for one in tmp_path.iterdir() if one.suffix in (".parquet", ".png", ".part")]
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("pyarrow"), reason="pyarrow is not installed")
 def test_parquet(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Parquet has columns of their types."""
+    need_module("pyarrow")
     import pyarrow.parquet  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     with Writer(path) as writer:
@@ -162,11 +161,11 @@ def test_plot(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert run(capsys, "plot", path, "-o", tmp_path / "x.doc")[0] == 2
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("matplotlib"), reason="matplotlib is not installed")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("end", "begins"), [(".png", b"\x89PNG"), (".svg", b"<?xml")])
 def test_pictures(end: str, begins: bytes, path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A picture is what its name says."""
+    need_module("matplotlib")
     assert run(capsys, "plot", path, "--out", tmp_path / f"x{end}", "--zone", "America/Edmonton")[0] == 0
     assert (tmp_path / f"x{end}").read_bytes().startswith(begins)
 
