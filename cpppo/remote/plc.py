@@ -1,0 +1,172 @@
+"""A remote PLC as a set of addresses that are read again and again: the poller metaphor, whatever the protocol.
+
+Owns: which addresses are polled, their last values and how old these are, who is told of changes.  Rule: asking for a
+value never waits, and a value is never given once it cannot be vouched for.  Must not know: Modbus, sockets, threads
+other than a lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from cpppo.errors import Error
+from cpppo.timing import clock
+
+__all__ = ["Change", "PlcOffline", "poller", "poller_simulator"]
+
+log = logging.getLogger("cpppo.remote.plc")
+
+#: Called with (address, old value, new value); None: not known.
+Change = Callable[[int, Any, Any], object]
+
+
+class PlcOffline(Error):
+    """The device does not answer, and so cannot be written to."""
+
+
+class _Value(NamedTuple):
+    value: Any
+    at: float
+
+
+class poller:
+    """The values of one device's addresses, as they were last polled.
+
+    `description` names the device in logs and errors; `rate` is the time from poll to poll, in seconds.  Whoever
+    implements a protocol overrides `_receive`, which polls and calls `_store`, and `_write`.
+    """
+
+    #: Seconds from poll to poll where nobody says otherwise.
+    RATE = 1.0
+
+    def __init__(self, description: str | None = None, rate: float | None = None) -> None:
+        self.description = description or "PLC"
+        self.rate = self.RATE if rate is None else _positive(rate)
+        self.online = False
+        self._wanted: set[int] = set()
+        self._values: dict[int, _Value] = {}
+        self._told: list[Change] = []
+        self._guard = threading.Lock()
+
+    def __str__(self) -> str:
+        return self.description
+
+    # ------------------------------------------------------------ what users call
+    def poll(self, address: int, rate: float | None = None) -> None:
+        """Poll `address` from now on, and all addresses every `rate` seconds if that is more often than so far."""
+        if rate is not None:
+            self.rate = min(self.rate, _positive(rate))
+        if address not in self._wanted:
+            self._poll(address)
+
+    def read(self, address: int) -> Any:
+        """The last polled value, at once; None: not polled yet, refused, or the device is offline.
+
+        An address that was not polled so far is, from now on.
+        """
+        self.poll(address)
+        return self._read(address)
+
+    def write(self, address: int, value: Any) -> None:
+        """Write a value, or a sequence of them from `address` on.  PlcOffline: the device does not answer."""
+        self._write(address, value)
+
+    def age(self, address: int) -> float | None:
+        """Seconds since the value that `read` gives was asked of the device; None: there is no value."""
+        held = self._values.get(address)
+        return None if held is None else max(0.0, clock() - held.at)
+
+    def on_change(self, callback: Change) -> None:
+        """Call `callback(address, old, new)` whenever a poll finds another value, or a value is lost (new is None).
+
+        It is called by whoever polls, between two polls: what it takes delays the next one.
+        """
+        self._told.append(callback)
+
+    @property
+    def polling(self) -> set[int]:
+        """The addresses polled."""
+        with self._guard:
+            return set(self._wanted)
+
+    # ------------------------------------------------------------ what implementations extend
+    def _poll(self, address: int) -> None:
+        with self._guard:
+            self._wanted.add(address)
+
+    def _read(self, address: int) -> Any:
+        held = self._values.get(address)
+        return None if held is None else held.value
+
+    def _write(self, address: int, value: Any) -> None:
+        raise PlcOffline(f"Write to PLC {self}/{address:6d} failed: Offline")
+
+    def _receive(self) -> None:
+        """Poll all addresses once."""
+
+    def _store(self, address: int, value: Any, at: float | None = None, create: bool = False) -> None:
+        """Note a value that was asked for at time `at`.  `create`: also where the address is not polled."""
+        if not create and address not in self._wanted:
+            return
+        held = self._values.get(address)
+        self._values[address] = _Value(value, clock() if at is None else at)
+        if held is None or held.value != value:
+            self._tell(address, None if held is None else held.value, value)
+
+    def _forget(self, addresses: Iterable[int]) -> None:
+        """Give no value for these any more, until they are polled again."""
+        for address in addresses:
+            held = self._values.pop(address, None)
+            if held is not None:
+                self._tell(address, held.value, None)
+
+    def _tell(self, address: int, old: Any, new: Any) -> None:
+        for callback in tuple(self._told):
+            try:
+                callback(address, old, new)
+            except Exception:
+                log.exception("PLC %s: a function called for a change of %d failed", self, address)
+
+
+class poller_simulator(poller):
+    """A PLC of values in memory: what is written is seen from the next poll on, which `_receive()` does.
+
+    Every address holds `initial` until it is written.
+    """
+
+    def __init__(self, description: str | None = None, rate: float | None = None, initial: Any = 0) -> None:
+        super().__init__(description, rate)
+        self.initial = initial
+        self.online = True
+        self._memory: dict[int, Any] = {}
+        self._pending: dict[int, Any] = {}
+
+    def _write(self, address: int, value: Any) -> None:
+        if not self.online:
+            super()._write(address, value)
+        with self._guard:
+            self._pending.update(enumerate(several(value), address))
+
+    def _read(self, address: int) -> Any:
+        return super()._read(address) if self.online else None
+
+    def _receive(self) -> None:
+        with self._guard:
+            self._memory.update(self._pending)
+            self._pending.clear()
+        for address in sorted(self.polling):
+            self._store(address, self._memory.get(address, self.initial))
+
+
+def several(value: Any) -> Sequence[Any]:
+    """A value, or several, as a sequence."""
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else (value,)
+
+
+def _positive(rate: float) -> float:
+    if not rate > 0:
+        raise ValueError(f"a rate is a time in seconds, more than 0; not {rate!r}")
+    return float(rate)
