@@ -44,7 +44,7 @@ class poller:
 
     def __init__(self, description: str | None = None, rate: float | None = None) -> None:
         self.description = description or "PLC"
-        self.rate = self.RATE if rate is None else _positive(rate)
+        self.rate = self.RATE if rate is None else positive(rate)
         self.online = False
         self._wanted: set[int] = set()
         self._values: dict[int, _Value] = {}
@@ -58,7 +58,7 @@ class poller:
     def poll(self, address: int, rate: float | None = None) -> None:
         """Poll `address` from now on, and all addresses every `rate` seconds if that is more often than so far."""
         if rate is not None:
-            self.rate = min(self.rate, _positive(rate))
+            self.rate = min(self.rate, positive(rate))
         if address not in self._wanted:
             self._poll(address)
 
@@ -182,7 +182,8 @@ def several(value: Any) -> Sequence[Any]:
     return tuple(value) if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else (value,)
 
 
-def _positive(rate: float) -> float:
+def positive(rate: float) -> float:
+    """A rate, in seconds; ValueError if it is none."""
     if not rate > 0:
         raise ValueError(f"a rate is a time in seconds, more than 0; not {rate!r}")
     return float(rate)
