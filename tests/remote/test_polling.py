@@ -131,7 +131,7 @@ def test_new_addresses_alone(plc: polling, device: Device) -> None:
 
 
 def test_what_a_device_refuses(plc: polling, device: Device, now: list[float]) -> None:
-    """The rest is polled in the same poll; what is refused is None, counted, named, and polled again when it is there."""
+    """The rest is polled in the same poll; what is refused is None, counted, named, and tried again after a while."""
     for address in (40198, 40199, 40200, 40201):
         plc.poll(address)
     device.poll()
