@@ -74,5 +74,5 @@ class TcpExchange:
         self._asked = None
         self._silent += 1
         if self._frames.partial:
-            self.seen = "but a part of one"
+            self.seen = self.seen or "but a part of one"
         return self._frames.partial or self._silent >= SILENT
