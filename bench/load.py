@@ -27,11 +27,15 @@ TIMEOUT_S = 30.0
 
 
 class Server(NamedTuple):
-    """A server process; ``port`` on the local host, and that of its web interface, 0 if it has none."""
+    """A server process; ``port`` on the local host, and that of its web interface, 0 if it has none.
+
+    ``line``: its first, as it is.
+    """
 
     process: subprocess.Popen[Any]
     port: int
     web: int = 0
+    line: str = ""
 
     def cpu(self) -> float:
         """Seconds of processor time all its threads have used, to the nanosecond (the CPU clock of a Linux process)."""
@@ -67,7 +71,7 @@ def running(module: str, *arguments: str, stdin: str = "") -> Iterator[Server]:
         found = ADDRESS.findall(line)
         if not found:
             raise RuntimeError(f"{module} does not name its address: {(line + process.stderr.read()).strip()}")
-        yield Server(process, *map(int, found))
+        yield Server(process, *map(int, found))._replace(line=line)
     finally:
         process.terminate()
         try:
