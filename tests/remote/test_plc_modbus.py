@@ -1,0 +1,1 @@
+"""The polling thread: against our simulator, which comes, goes, is slow, and refuses."""
