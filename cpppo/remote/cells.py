@@ -28,6 +28,7 @@ __all__ = [
     "Hook",
     "Refused",
     "Signal",
+    "SparseBlock",
 ]
 
 log = logging.getLogger("cpppo.remote.sim")
@@ -135,6 +136,53 @@ class Cells:
                 if callable(value):
                     self._signals[address] = value
                 self._values[address] = 0 if callable(value) else int(value)
+
+
+class SparseBlock:
+    """A table as pymodbus' data blocks are used: `address` is the base, `values` are by address; see Cells."""
+
+    def __init__(self, values: Mapping[int, int] | Iterable[int] | None = None, mutable: bool = True) -> None:
+        given = dict(values) if isinstance(values, Mapping) else dict(enumerate(values or ()))
+        bits = bool(given) and all(isinstance(value, bool) for value in given.values())
+        self.cells = Cells({at: int(value) for at, value in given.items()}, bits)
+        self.mutable = mutable
+
+    @property
+    def address(self) -> int:
+        """The base address: the lowest there is."""
+        return self.cells.base
+
+    @property
+    def values(self) -> dict[int, int]:
+        """All values, by address."""
+        return dict(self.cells.items())
+
+    def validate(self, address: int, count: int = 1) -> bool:
+        """Whether all of `count` elements from `address` on are there."""
+        return self.cells.validate(address, count)
+
+    def getValues(self, address: int, count: int = 1) -> list[int]:
+        """The values of elements.  Refused: not all are there."""
+        return self.cells.read(address, count)
+
+    def setValues(self, address: int, values: Mapping[int, int] | Sequence[int] | int) -> None:
+        """Change elements; of a mutable block some may be new.  Refused: it is not, and they are."""
+        if isinstance(values, Mapping):
+            given = dict(values)
+        else:
+            given = dict(enumerate(values if isinstance(values, Sequence) else [values], address))
+        if not self.mutable and not all(one in self.cells for one in given):
+            raise Refused(ILLEGAL_ADDRESS, "some of these are not there, and the block is not mutable")
+        self.cells.define(given)
+
+    def runs(self) -> list[tuple[int, list[int]]]:
+        """(address, values) of each run of neighbours, in order."""
+        found: list[tuple[int, list[int]]] = []
+        for at, value in self.cells.items():
+            if not found or at != found[-1][0] + len(found[-1][1]):
+                found.append((at, []))
+            found[-1][1].append(value)
+        return found
 
 
 class Device:
