@@ -33,6 +33,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.history*", "history"),
     ("cpppo.remote.bridge", "cli"),
     ("cpppo.remote.modbus_poll*", "cli"),
+    ("cpppo.remote.modbus_sim*", "cli"),
     ("cpppo.remote*", "remote"),
     ("cpppo.server.tcp", "tcp"),
     ("cpppo.server.udp", "tcp"),
