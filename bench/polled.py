@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 import re
@@ -133,7 +132,6 @@ class _Beat:
 
 def taken() -> Taken:
     """What this process takes now."""
-    gc.collect()
     tasks = len(asyncio.all_tasks())
     here = Path("/proc/self")
     if not (here / "status").exists():

@@ -1,4 +1,4 @@
-"""``python -m bench.pymodbus_server``: pymodbus' own Modbus/TCP server, with registers 40001-40125, to compare ours with.
+"""``python -m bench.pymodbus_server``: pymodbus' own Modbus/TCP server, with registers 40001-40125.
 
 Its first line on standard error names its address.
 """
