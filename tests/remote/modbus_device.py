@@ -45,7 +45,8 @@ class Device:
         """Be there; again at the same port, after `gone`."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, args=(self._listener,), daemon=True)
+        self._accepting.start()
 
     def gone(self) -> None:
         """Close all connections, and take no others."""
@@ -53,6 +54,7 @@ class Device:
             with socket.socket() as waker:  # accept() is not ended by close()
                 listener, self._listener = self._listener, None
                 waker.connect(("127.0.0.1", self.port))
+                self._accepting.join()
                 listener.close()
         self.hang_up()
         self.wait(lambda: not self._open)
