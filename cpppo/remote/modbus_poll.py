@@ -39,18 +39,6 @@ _ONCE = 100
 #: Polls that wait to be shown, at most; more delay the next poll.  Seconds between two looks at signals and ages.
 _WAITING, _LOOK_S = 1000, 1.0
 
-#: What a serial line may be told, and what is taken.
-_LINE: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "baudrate": (lambda value: type(value) is int and 0 < value <= 10_000_000, "a number of bits a second, eg. 9600"),
-    "bytesize": (lambda value: value in (5, 6, 7, 8), "5, 6, 7 or 8"),
-    "parity": (lambda value: value in ("N", "E", "O", "M", "S"), '"N", "E", "O", "M" or "S"'),
-    "stopbits": (lambda value: value in (1, 1.5, 2), "1, 1.5 or 2"),
-    "slaves": (
-        lambda value: isinstance(value, list) and len(value) == 1 and type(value[0]) is int and 0 < value[0] <= 247,
-        "the unit to poll in brackets, eg. [1]",
-    ),
-}
-
 _EPILOG = """
 A range is FIRST[-LAST]: coils 1-9999, discrete inputs 10001-19999 or 100001-165536, input registers 30001-39999 or
 300001-365536, holding registers 40001-99999 or 400001-465536. 40001 is the register at protocol address 0.
@@ -195,9 +183,8 @@ def _poller(given: argparse.Namespace) -> poller_modbus:
         raise UsageError(f"a unit is 0 to 255, not {unit}")
     client: Any  # pymodbus_fixes is imported here alone
     if re.match(r"/|COM\d|\w+://", given.address):
-        line = _line(given)
-        unit = line.pop("slaves", [unit])[0] if unit is None else unit
-        line.pop("slaves", None)
+        line, named = _line(given)
+        unit = named if unit is None else unit
         client = pymodbus_fixes.modbus_client_rtu(port=given.address, timeout=given.timeout, **line)
         name = given.address
     else:
@@ -212,25 +199,17 @@ def _poller(given: argparse.Namespace) -> poller_modbus:
     return plc_modbus.poller_modbus(name, client, reach=given.reach, unit=unit, rate=given.rate, start=False)
 
 
-def _line(given: argparse.Namespace) -> dict[str, Any]:
-    """The settings of a serial line: 4800 8N1, unless told otherwise."""
-    line: dict[str, Any] = {"baudrate": 4800}
-    if given.config is not None:
-        try:
-            told = json.loads(given.config)
-        except ValueError as exc:
-            raise UsageError(f"""--config is not JSON, eg. '{{"baudrate":19200}}': {exc}""") from exc
-        if not isinstance(told, dict):
-            raise UsageError("""--config is no JSON object, eg. '{"baudrate":19200}'""")
-        for name, value in told.items():
-            if name not in _LINE:
-                raise UsageError(f"--config: there is no {name!r}; there are {', '.join(_LINE)}")
-            if not _LINE[name][0](value):
-                raise UsageError(f"--config: {name} is {_LINE[name][1]}, not {json.dumps(value)}")
-        line |= told
-    if given.baudrate is not None:
-        line["baudrate"] = given.baudrate
-    return line
+def _line(given: argparse.Namespace) -> tuple[dict[str, Any], int | None]:
+    """The settings of a serial line, those of the simulator unless told otherwise, and the unit that they name."""
+    from cpppo.remote.modbus_sim_config import parse_options  # slow to import, and seldom wanted
+    from cpppo.remote.simulator import SERIAL
+
+    told = parse_options(given.config or "{}")
+    units = list(told.units or ())
+    if len(units) > 1:
+        raise UsageError(f"--config: slaves: {units} are several; name the one to poll, eg. [{units[0]}]")
+    baudrate = {} if given.baudrate is None else {"baudrate": given.baudrate}
+    return {**SERIAL, **told.serial, **baudrate}, units[0] if units else None
 
 
 # ------------------------------------------------------------------ polls, shown

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cpppo.history import Stream
+from cpppo.history import Stream, loader
 from cpppo.remote.framing import rtu_frame
 from cpppo.remote.modbus_poll import main
 from tests.remote.modbus_device import Device
@@ -153,14 +153,10 @@ def test_timeout(capsys: pytest.CaptureFixture[str], device: Device) -> None:
         (["-a", "::x", "40001"], "is not [host][:port]"),
         (["--baudrate", "9600", "40001"], "--baudrate is of a serial device; name one with --address"),
         (["-c", "{}", "40001"], "--config is of a serial device"),
-        (["-a", "/dev/x", "-c", "{", "40001"], "--config is not JSON"),
-        (["-a", "/dev/x", "-c", "[]", "40001"], "--config is no JSON object"),
-        (["-a", "/dev/x", "-c", '{"baud": 1}', "40001"], "there is no 'baud'; there are baudrate, bytesize"),
-        (["-a", "/dev/x", "-c", '{"baudrate": "1"}', "40001"], "baudrate is a number of bits a second, eg. 9600, not"),
-        (["-a", "/dev/x", "-c", '{"bytesize": 9}', "40001"], "bytesize is 5, 6, 7 or 8, not 9"),
-        (["-a", "/dev/x", "-c", '{"parity": "none"}', "40001"], 'parity is "N", "E", "O", "M" or "S", not "none"'),
-        (["-a", "/dev/x", "-c", '{"stopbits": 3}', "40001"], "stopbits is 1, 1.5 or 2, not 3"),
-        (["-a", "/dev/x", "-c", '{"slaves": [1, 2]}', "40001"], "slaves is the unit to poll in brackets, eg. [1], not"),
+        (["-a", "/dev/x", "-c", "{", "40001"], "--config: it is not JSON"),
+        (["-a", "/dev/x", "-c", '{"baud": 1}', "40001"], "--config: baud: "),
+        (["-a", "/dev/x", "-c", '{"parity": "none"}', "40001"], '--config: parity: "none" is not "N" or "E"'),
+        (["-a", "/dev/x", "-c", '{"slaves": [1, 2]}', "40001"], "slaves: [1, 2] are several; name the one to poll"),
         (["--table", "--once", "40001"], "leave one away"),
         (["--table", "--json", "40001"], "not allowed with argument"),
         (["--table", "40001"], "--table needs a terminal; for a file or a program use --json"),
@@ -325,6 +321,15 @@ def test_record(device: Device, tmp_path: Path) -> None:
     records = [one.data for one in Stream(path).entries() if one]
     assert records[:2] == [{"2": 1, "40001": 1000, "40002": 1001}, {"40001": 5}]
     assert "# " in path.read_text() and "no value any more: Exception Response(131, 3" in path.read_text()
+
+
+def test_record_played_back(capsys: pytest.CaptureFixture[str], device: Device, tmp_path: Path) -> None:
+    """What was recorded is what a loader of histories gives."""
+    path = tmp_path / "plant.hst"
+    assert ran(capsys, *at(device), "--once", "--record", str(path), "40001-40002", "2")[0] == 0
+    playing = loader(path, historical=time.time() + 60)
+    playing.load()
+    assert {register: value for register, (_, value) in playing.values.items()} == {2: 1, 40001: 1000, 40002: 1001}
 
 
 def test_record_once(capsys: pytest.CaptureFixture[str], device: Device, tmp_path: Path) -> None:
