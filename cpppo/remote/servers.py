@@ -100,6 +100,8 @@ class Handler:
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)  # type: ignore[misc]
         self.exchange.transport = transport
+        if self.server.serving.done():  # it was accepted at the last moment
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)  # type: ignore[misc]
@@ -245,9 +247,10 @@ class Serves:
         if self.serving.done():
             return
         self.refuse()
-        if handlers := self.connected():
-            await asyncio.sleep(max(one.latency for one in handlers))
-            await asyncio.gather(*(one.finish() for one in handlers))
+        await asyncio.sleep(0)  # connections that are accepted already are there then
+        if self.active_connections:
+            await asyncio.sleep(self.handler.latency)
+            await asyncio.gather(*(one.finish() for one in self.connected()))
         await super().shutdown()  # type: ignore[misc]
 
 
