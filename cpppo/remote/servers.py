@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from cpppo.errors import RemoteProtocolError
@@ -233,10 +234,15 @@ class Serves:
                 log.exception("service_actions failed")
             await asyncio.wait({self.serving}, timeout=poll_interval)
 
-    def refuse(self) -> None:
-        """Take no new connections."""
-        if self.transport is not None:
-            self.transport.close()
+    async def refuse(self) -> None:
+        """Take no new connections; those that are accepted already are there afterwards."""
+        if self.transport is None:
+            return
+        for sock in self.transport.sockets:  # asyncio loses what it has accepted where it is closed at once
+            with suppress(NotImplementedError):
+                asyncio.get_running_loop().remove_reader(sock.fileno())
+        await asyncio.sleep(0)
+        self.transport.close()
 
     def connected(self) -> Iterable[Handler]:
         """The connections that there are."""
@@ -246,8 +252,7 @@ class Serves:
         """End in order: no new connections, replies in flight are sent and arrive, then the others are closed."""
         if self.serving.done():
             return
-        self.refuse()
-        await asyncio.sleep(0)  # connections that are accepted already are there then
+        await self.refuse()
         if self.active_connections:
             await asyncio.sleep(self.handler.latency)
             await asyncio.gather(*(one.finish() for one in self.connected()))
@@ -265,7 +270,7 @@ class RtuServes(Serves):
     comm_params: Any
     loop: asyncio.AbstractEventLoop
 
-    def refuse(self) -> None:
+    async def refuse(self) -> None:
         pass  # there are none but the line itself
 
     @property
