@@ -1,4 +1,4 @@
-"""Pollers of both forms, thread and task, do the same; what only tasks have comes at the end."""
+"""Pollers of both forms, thread and task, do the same; what only one of them has comes at the end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cpppo.errors import UsageError
 from cpppo.remote.aio import poller_asyncio, together
 from cpppo.remote.pdu import ExceptionReply
 from cpppo.remote.plc import PlcOffline
+from cpppo.remote.plc_modbus import poller_modbus
 from cpppo.remote.transacting import BadReply, NoAnswer
 from tests.remote.forms import FORMS, Form
 from tests.remote.modbus_device import Device
@@ -451,4 +452,32 @@ def test_many_together(device: Device) -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(run())
+    device.wait(lambda: not device.open)
+
+
+# ------------------------------------------------------------------ threads alone
+def test_a_thread_that_is_started_later(device: Device) -> None:
+    """What is to be polled can be named before; it can also be polled by hand, until the thread does."""
+    plc = poller_modbus("it", host="127.0.0.1", port=device.port, rate=RATE, start=False)
+    plc.poll(40001)
+    plc.poll(40100)
+    assert not plc.is_alive() and device.asked == []
+    plc.poll_once()
+    assert (plc.read(40001), plc.counter) == (1000, 1)
+    seen = threading.Event()
+    plc.on_poll(seen.set)
+    plc.start()
+    assert seen.wait(10)
+    with pytest.raises(RuntimeError, match="by its thread already"):
+        plc.poll_once()
+    assert plc.stop(10)
+
+
+def test_a_thread_that_was_never_started(device: Device) -> None:
+    """Stopping closes the connection, thread or not."""
+    plc = poller_modbus("it", host="127.0.0.1", port=device.port, start=False)
+    plc.poll(40001)
+    plc.poll_once()
+    assert device.open == 1
+    assert plc.stop()
     device.wait(lambda: not device.open)
