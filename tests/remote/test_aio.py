@@ -405,6 +405,40 @@ def test_started_and_stopped_again(device: Device) -> None:
     device.wait(lambda: not device.open)
 
 
+def test_what_stop_leaves(device: Device) -> None:
+    """When stop returns the socket is closed, and the task over, whatever it was about; timers do not pile up."""
+
+    async def run() -> None:
+        for polls in (0, 3):
+            plc = poller_asyncio("it", "127.0.0.1", device.port, rate=RATE, timeout=60.0)
+            if polls:
+                plc.poll(40001)
+                for _ in range(polls):
+                    await plc.poll_once()
+                timers: Any = asyncio.get_running_loop()
+                assert [one for one in timers._scheduled if not one.cancelled()] == []
+            plc.start()
+            held = plc._link._connection
+            await plc.stop()
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            plc.start()
+            await asyncio.sleep(0)
+            if polls:
+                seen = asyncio.Event()
+                plc.on_poll(seen.set)
+                await asyncio.wait_for(seen.wait(), 10)
+                held = plc._link._connection
+                assert held is not None and held._transport is not None
+                sock = held._transport.get_extra_info("socket")
+                await plc.stop()
+                assert sock.fileno() == -1
+            await plc.stop()
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+    device.wait(lambda: not device.open)
+
+
 def test_the_wrong_write() -> None:
     """Who forgets to await a write through the plain interface is told."""
     plc = poller_asyncio("it", "127.0.0.1")
