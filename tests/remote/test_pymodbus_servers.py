@@ -130,8 +130,8 @@ def test_our_serial_server_of_pymodbus_devices() -> None:
     """On a serial line, too: among noise, others' units in silence, broadcasts executed and not answered."""
     simulated = SimDevice(1, simdata=[SimData(0, values=[5] * 10, datatype=DataType.REGISTERS)])
     with Line(noise=b"\xff") as line:
-        with Hosted(lambda: modbus_server_rtu(simulated, port=line.ports[0], units=[1])) as hosted:
-            assert hosted.address == line.ports[0]
+        with Hosted(lambda: modbus_server_rtu(simulated, port=line.paths[0], units=[1])) as hosted:
+            assert hosted.address == line.paths[0]
             reply = rtu_frame(1, bytes.fromhex("0304 0005 0005"))
             assert line.ask(rtu_frame(1, READ), len(reply)) == reply
             assert line.ask(rtu_frame(2, READ), 1, 0.2) == b""
@@ -143,8 +143,8 @@ def test_our_serial_server_of_pymodbus_devices() -> None:
 def test_pymodbus_serial_client() -> None:
     """pymodbus' serial client reads and writes over a line."""
     served = device()
-    with Line(2) as line, Hosted(lambda: modbus_server_rtu(modbus_store({1: served}), port=line.ports[0])):
-        client = ModbusSerialClient(line.ports[1], baudrate=19200, retries=0, timeout=5)
+    with Line(2) as line, Hosted(lambda: modbus_server_rtu(modbus_store({1: served}), port=line.paths[0])):
+        client = ModbusSerialClient(line.paths[1], baudrate=19200, retries=0, timeout=5)
         try:
             assert client.connect()
             assert client.read_holding_registers(0, count=3).registers == [1, 2, 3]
