@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cpppo.errors import Error
@@ -86,8 +86,16 @@ class poller:
         """
         self._told.append(callback)
 
+    def values(self, addresses: Iterable[int]) -> list[Any]:
+        """What `read` gives for several addresses at one moment: no poll comes in between."""
+        wanted = tuple(addresses)
+        for address in wanted:
+            self.poll(address)
+        with self._guard:
+            return [self._read(address) for address in wanted]
+
     @property
-    def polling(self) -> set[int]:
+    def addresses(self) -> set[int]:
         """The addresses polled."""
         with self._guard:
             return set(self._wanted)
@@ -109,26 +117,35 @@ class poller:
 
     def _store(self, address: int, value: Any, at: float | None = None, create: bool = False) -> None:
         """Note a value that was asked for at time `at`.  `create`: also where the address is not polled."""
-        if not create and address not in self._wanted:
-            return
-        held = self._values.get(address)
-        self._values[address] = _Value(value, clock() if at is None else at)
-        if held is None or held.value != value:
-            self._tell(address, None if held is None else held.value, value)
+        self._store_all({address: value}, at, create)
+
+    def _store_all(self, values: Mapping[int, Any], at: float | None = None, create: bool = False) -> None:
+        """As `_store`, of all that one answer brought: whoever reads sees all of it or nothing."""
+        asked = clock() if at is None else at
+        changes = []
+        with self._guard:
+            for address, value in values.items():
+                if not create and address not in self._wanted:
+                    continue
+                held = self._values.get(address)
+                self._values[address] = _Value(value, asked)
+                if held is None or held.value != value:
+                    changes.append((address, None if held is None else held.value, value))
+        self._tell(changes)
 
     def _forget(self, addresses: Iterable[int]) -> None:
         """Give no value for these any more, until they are polled again."""
-        for address in addresses:
-            held = self._values.pop(address, None)
-            if held is not None:
-                self._tell(address, held.value, None)
+        with self._guard:
+            lost = [(address, self._values.pop(address, None)) for address in addresses]
+        self._tell([(address, held.value, None) for address, held in lost if held is not None])
 
-    def _tell(self, address: int, old: Any, new: Any) -> None:
-        for callback in tuple(self._told):
-            try:
-                callback(address, old, new)
-            except Exception:
-                log.exception("PLC %s: a function called for a change of %d failed", self, address)
+    def _tell(self, changes: Iterable[tuple[int, Any, Any]]) -> None:
+        for address, old, new in changes:
+            for callback in tuple(self._told):
+                try:
+                    callback(address, old, new)
+                except Exception:
+                    log.exception("PLC %s: a function called for a change of %d failed", self, address)
 
 
 class poller_simulator(poller):
@@ -157,8 +174,7 @@ class poller_simulator(poller):
         with self._guard:
             self._memory.update(self._pending)
             self._pending.clear()
-        for address in sorted(self.polling):
-            self._store(address, self._memory.get(address, self.initial))
+        self._store_all({address: self._memory.get(address, self.initial) for address in sorted(self.addresses)})
 
 
 def several(value: Any) -> Sequence[Any]:

@@ -83,15 +83,17 @@ def locate(address: int) -> Place:
 def merge(ranges: Iterable[tuple[int, int]], reach: int = 1, limit: int | None = None) -> Iterator[tuple[int, int]]:
     """(address, count) ranges in order, neighbours as one: those at most `reach` apart (1: touching).
 
-    None is longer than `limit` (None: what one request may read), and none joins two blocks of 10000 addresses.
+    None is longer than `limit` (None: what one request may read), and none joins two blocks of 10000 addresses.  A
+    range that is not longer itself is never divided: its values can be had together.
     """
     first = beyond = -1
-    for start, end in _solid(ranges):
+    for start, count in sorted(ranges):
         most = limit or pdu.READ_LIMIT[locate(start).table.bits]
+        end = start + count
         while start < end:
             near = first >= 0 and start < beyond + reach and start // _BLOCK == first // _BLOCK
-            if near and start < first + most:
-                beyond = min(end, first + most)
+            if near and (end <= first + most or (count > most and start < first + most)):
+                beyond = max(beyond, min(end, first + most))
             else:
                 if first >= 0:
                     yield first, beyond - first
@@ -99,20 +101,6 @@ def merge(ranges: Iterable[tuple[int, int]], reach: int = 1, limit: int | None =
             start = beyond
     if first >= 0:
         yield first, beyond - first
-
-
-def _solid(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """(first, one beyond the last) of what the ranges cover, each address once, in order."""
-    first = beyond = -1
-    for address, count in sorted(ranges):
-        if first >= 0 and address <= beyond and address // _BLOCK == first // _BLOCK:
-            beyond = max(beyond, address + count)
-        else:
-            if first >= 0:
-                yield first, beyond
-            first, beyond = address, address + count
-    if first >= 0:
-        yield first, beyond
 
 
 def shatter(address: int, count: int, limit: int | None = None) -> Iterator[tuple[int, int]]:
