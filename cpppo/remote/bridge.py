@@ -1,0 +1,114 @@
+"""A bridge: Modbus devices are polled, and their registers served as Logix tags; ``python -m cpppo.remote.bridge``.
+
+Owns: from arguments to a bridge that is served, and back to an exit status.
+Do not import this to embed a bridge: use ``cpppo.remote.bridge_devices``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+
+from cpppo.errors import UsageError
+from cpppo.remote.bridge_config import BridgeConfig, BridgeTag, read_bridge
+from cpppo.remote.bridge_devices import Bridge
+from cpppo.remote.ranges import spelled
+from cpppo.server.command import (
+    add_verbosity,
+    format_address,
+    logging_to,
+    parse_address,
+    refused,
+    serve_until_interrupted,
+)
+from cpppo.server.enip.options import ADDRESS
+from cpppo.server.enip.plant_problems import Mistakes
+from cpppo.server.enip.serve import serve
+
+__all__ = ["main"]
+
+log = logging.getLogger("cpppo.remote.bridge")
+
+_PROGRAM = "python -m cpppo.remote.bridge"
+
+_EXAMPLE = """\
+example of a bridge file:
+  [server]
+  address = "127.0.0.1:44818"         # where clients of the tags connect; all interfaces if not said
+
+  [devices.Boiler]
+  host    = "10.0.111.123"            # Modbus/TCP; port = 502 if not said
+  unit    = 1
+  rate    = 0.5                       # seconds from poll to poll
+  online  = "Boiler_Online"           # a BOOL: does it answer?
+
+  [devices.Boiler.tags]
+  Level   = "REAL @ 40001 CDAB"       # type @ address, and the order of octets: ABCD if not said
+  Counts  = "DINT[4] @ 40011"         # 4 values of 2 registers each
+  Alarm   = "BOOL @ 30001.3"          # bit 3 of an input register
+  Pump    = "BOOL @ 1"                # a coil
+  Outside = { type = "REAL", address = 30005, raw = "INT", scale = 0.1, offset = -40.0 }
+
+  [devices.Meter]
+  serial  = "/dev/ttyUSB0"            # Modbus/RTU; baudrate = 19200, parity = "E", stopbits = 1 if not said
+  unit    = 7
+
+  [devices.Meter.tags]
+  Energy  = { type = "UDINT", address = 40101, access = "read-only", description = "kWh" }
+
+then, in another terminal:
+  python -m cpppo.remote.bridge --check bridge.toml    is the file right, and what does it say?
+  python -m cpppo.remote.bridge bridge.toml
+  enip_client 'Level' 'Counts[0-3]' 'Pump=(BOOL)1'
+
+While a device does not answer, its tags have the CIP status 0x02, never old values.
+
+exit status: 0 ended in order (Ctrl-C, SIGTERM), 1 could not serve, 2 wrong usage or a file with mistakes.
+SIGHUP opens the --log file anew.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve a bridge until interrupted; the exit status."""
+    parser = _parser()
+    given = parser.parse_args(argv)
+    try:
+        config = read_bridge(given.file)
+        address = config.address if given.address is None else parse_address(given.address, ADDRESS)
+    except OSError as exc:
+        return _failed(2, f"cannot read {given.file}: {exc.strerror}; name a bridge file that can be read")
+    except Mistakes as exc:
+        print(exc, file=sys.stderr)
+        return _failed(2, f"{given.file} has {exc.count}; see above")
+    except UsageError as exc:
+        return _failed(2, exc)
+    if given.check:
+        print("\n".join(_table(config)))
+        print(f"{given.file}: {_summary(config)}: all right")
+        return 0
+    try:
+        with logging_to(given.log, given.verbose) as reopen:
+            return _serve(config, address, reopen, last=argv is None)
+    except OSError as exc:
+        return _failed(1, f"cannot write {exc.filename}: {exc.strerror}; name a file that can be written")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        description="Poll Modbus devices, and serve their registers as tags of a Logix controller until ended by Ctrl-C.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", metavar="FILE", help="a bridge file (TOML): devices, and which registers are which tags")
+    parser.add_argument(
+        "-a",
+        "--address",
+        help="[interface][:port] to serve on, instead of what the file says (port 0: any free one)",
+    )
+    parser.add_argument("--check", action="store_true", help="tell what is in the file, or wrong with it, and end")
+    parser.add_argument("-l", "--log", metavar="FILE", help="log to a file, which is kept small")
+    add_verbosity(parser)
+    return parser
