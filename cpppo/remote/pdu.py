@@ -61,12 +61,13 @@ EXCEPTIONS = {
 class ExceptionReply(Error):
     """The device understood the request and refused it.
 
-    ``function`` is the function code of the request, ``code`` the exception code (EXCEPTIONS has their names).
+    ``function`` is the function code of the request, ``code`` the exception code (EXCEPTIONS has their names);
+    ``more`` is told after these.
     """
 
-    def __init__(self, function: int, code: int) -> None:
+    def __init__(self, function: int, code: int, more: str = "") -> None:
         name = EXCEPTIONS.get(code, f"exception code {code}")
-        super().__init__(f"Exception Response({function | 0x80}, {function}, {name})")
+        super().__init__(f"Exception Response({function | 0x80}, {function}, {name}){more}")
         self.function = function
         self.code = code
 

@@ -139,6 +139,12 @@ class Cadence:
         self.rate = rate
         self.due = start
 
+    def hasten(self, rate: float, now: float) -> None:
+        """Beat at another rate from now on: the next beat comes no later than that."""
+        if rate != self.rate:
+            self.rate = rate
+            self.due = min(self.due, now + rate)
+
     def next(self, now: float) -> int:
         """Move `due` to the first beat after `now`; the number of beats left out."""
         self.due += self.rate

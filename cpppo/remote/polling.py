@@ -1,0 +1,300 @@
+"""Polling one Modbus device: what to ask, and what its answers and silences mean.
+
+Owns: a poll as a sequence of requests, values and their loss, offline and online, counts of failures, load.  Rule: no
+thread, socket or waiting; a poll is a generator of requests that is sent replies, or thrown what went wrong.  Must not
+know: pymodbus, who moves the octets.
+
+A value is lost at once when the device refuses its address, when a second poll of it in a row fails, and when the
+device is offline: when no request of a poll is answered.  While it is offline a poll is a single request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from cpppo.errors import Error, Timeout, UsageError
+from cpppo.remote import pdu
+from cpppo.remote.load import Load
+from cpppo.remote.plc import PlcOffline, poller, several
+from cpppo.remote.ranges import locate, shatter, spelled
+from cpppo.remote.schedule import Plan, Range
+from cpppo.remote.transacting import NotConnected
+from cpppo.timing import clock
+
+__all__ = ["Counts", "Poll", "Write", "polling"]
+
+log = logging.getLogger("cpppo.remote.polling")
+
+#: A poll of a device: data units to be sent, replies to be received; it returns nothing.
+Poll = Generator[bytes, bytes, None]
+
+#: Exceptions that may be due to one address of a request, or to its length; and those that a gateway gives for a
+#: device that does not answer it.
+_CUTTING, _GATEWAY = frozenset({2, 3}), frozenset({10, 11})
+#: Requests in a row without an answer after which a poll is given up, if none was answered.
+_SILENT = 2
+#: Requests that a poll sends more than planned, to find out what a device refuses.
+_MORE = 16
+
+
+@dataclass
+class Counts:
+    """How often polls of an address failed: exception replies, time-outs, other failures; `last` says how."""
+
+    exceptions: int = 0
+    timeouts: int = 0
+    others: int = 0
+    last: str = ""
+
+
+class Write(NamedTuple):
+    """One request of a write, and the first address that it writes."""
+
+    pdu: bytes
+    address: int
+
+
+class polling(poller):
+    """The values of a Modbus device, and how to poll and write them; see cpppo.remote.plc.poller.
+
+    `reach`: registers at most so many apart are read in one request.  `multi`: single registers are written by the
+    function for several, too.  `unit`: the device's unit id.
+    """
+
+    def __init__(
+        self,
+        description: str | None,
+        rate: float | None,
+        reach: int = 100,
+        multi: bool = False,
+        unit: int | None = None,
+    ) -> None:
+        super().__init__(description, rate)
+        if reach < 1:
+            raise ValueError(f"reach is a number of addresses, 1 (neighbours) or more; not {reach}")
+        if unit is not None and not 0 <= unit <= 255:
+            raise ValueError(f"a unit is 0 to 255, not {unit}")
+        self.multi = multi
+        self.unit = 1 if unit is None else unit
+        #: Polls done, seconds that the last one took, ranges that the last poll failed to read.
+        self.counter = 0
+        self.duration = 0.0
+        self.failing: set[Range] = set()
+        self._plan = Plan(reach)
+        self._groups: set[Range] = set()
+        self._new: set[Range] = set()
+        self._load = Load()
+        self._begun: float | None = None
+        self._tried = False
+        self._counts: dict[int, Counts] = {}
+        self._failures: dict[Range, int] = {}
+
+    # ------------------------------------------------------------ what users see
+    @property
+    def reach(self) -> int:
+        return self._plan.reach
+
+    @property
+    def load(self) -> tuple[float | None, float | None, float | None]:
+        """The fractions [0.0, 1.0] of time spent polling in about 1, 5 and 15 minutes; None before the second poll."""
+        return self._load.averages
+
+    @property
+    def polling(self) -> set[Range]:
+        """The requests of a poll: (address, count)."""
+        with self._guard:
+            return set(self._plan.requests(clock()))
+
+    @property
+    def refused(self) -> list[Range]:
+        """What is polled and the device refuses: it is tried again now and then."""
+        with self._guard:
+            return self._plan.refused
+
+    def counts(self, address: int) -> Counts:
+        """How often polls of an address failed, since it is polled."""
+        return self._counts.get(address) or Counts()
+
+    def poll(self, address: int, rate: float | None = None, count: int = 1) -> None:
+        """As poller.poll, of `count` addresses that are always read in one request (125 registers or 2000 bits)."""
+        wanted = (address, count)
+        if count == 1 or wanted in self._groups:
+            super().poll(address, rate)
+            return
+        place = locate(address)
+        if count < 1 or address + count - 1 > place.last or count > pdu.READ_LIMIT[place.table.bits]:
+            raise ValueError(f"{count} from {address} cannot be read in one request")
+        with self._guard:
+            self._wanted.update(range(address, address + count))
+            self._wants({wanted})
+        super().poll(address, rate)
+
+    def _poll(self, address: int) -> None:
+        locate(address)  # UsageError: there is no such address
+        with self._guard:
+            self._wanted.add(address)
+            self._wants({(address, 1)})
+
+    def _wants(self, ranges: set[Range]) -> None:
+        self._groups |= ranges
+        self._new |= ranges
+        self._plan.want(self._groups)
+
+    # ------------------------------------------------------------ a poll
+    def _steps(self) -> Poll:
+        """A poll of all addresses; yields data units of requests, is sent those of replies or thrown errors."""
+        with self._guard:
+            self._new.clear()
+            planned = self._plan.requests(clock())
+        yield from self._requests(planned, self._whole)
+
+    def _new_steps(self) -> Poll:
+        """A poll of those addresses alone that nobody asked for before the last poll."""
+        with self._guard:
+            planned = self._plan.of(self._new)
+            self._new.clear()
+        yield from self._requests(planned, self._some)
+
+    def _some(self, answered: int, silent: int) -> None:
+        """A poll is over: `answered` of its requests got an answer, `silent` did not."""
+        if answered:
+            self._set_online(True)
+
+    def _whole(self, answered: int, silent: int) -> None:
+        """As _some, of all addresses."""
+        self.counter += 1
+        if answered:
+            self._set_online(True)
+        elif silent:
+            self._set_online(False)
+
+    def _requests(self, planned: Sequence[Range], ended: Callable[[int, int], object]) -> Poll:
+        begun = clock()
+        if self._begun is not None:
+            self._load.add(self.duration, begun - self._begun)
+        self._begun = begun
+        todo = self._ordered(planned)
+        failing: set[Range] = set()
+        answered = silent = more = 0
+        while todo:
+            request = todo.pop(0)
+            place = locate(request[0])
+            asked = pdu.request_read(place.table.read, place.offset, request[1])
+            at = clock()
+            try:
+                values = pdu.reply_values(asked, (yield asked))
+            except pdu.ExceptionReply as exc:
+                failing.add(request)
+                self._count(request, exc)
+                if exc.code in _GATEWAY:
+                    silent += 1
+                    self._failed(request)
+                else:
+                    answered += 1
+                    parts = self._cut(request, at) if exc.code in _CUTTING else []
+                    more += len(parts)
+                    if more <= _MORE:
+                        todo[:0] = parts
+                    if not parts:
+                        self._failed(request, refused=exc.code in _CUTTING)
+            except (Error, OSError) as exc:
+                failing.add(request)
+                self._count(request, exc)
+                silent += 1
+                self._failed(request)
+                if not answered and not todo and self.online and silent < _SILENT:
+                    todo.append(request)  # one lost message is not a device that is gone
+            else:
+                answered += 1
+                self._answered(request, values, at)
+            if not answered and silent >= (_SILENT if self.online else 1):
+                failing.update(todo)
+                break
+        self.failing = failing
+        self.duration = clock() - begun
+        ended(answered, silent)
+
+    def _ordered(self, planned: Sequence[Range]) -> list[Range]:
+        """Those first that were answered last time; of a device that is offline each first in turn."""
+        if not self.online and self._tried and planned:
+            turn = self.counter % len(planned)
+            return [*planned[turn:], *planned[:turn]]
+        return sorted(planned, key=lambda request: request in self._failures)
+
+    def _answered(self, request: Range, values: list[int], at: float) -> None:
+        self._failures.pop(request, None)
+        with self._guard:
+            self._plan.accepted(request)
+        self._store_all(dict(zip(range(request[0], sum(request)), values, strict=True)), at)
+
+    def _cut(self, request: Range, now: float) -> list[Range]:
+        with self._guard:
+            return self._plan.refuse(request, now)
+
+    def _failed(self, request: Range, refused: bool = False) -> None:
+        self._failures[request] = self._failures.get(request, 0) + 1
+        if refused or self._failures[request] > 1:
+            self._forget(range(request[0], sum(request)))
+
+    def _count(self, request: Range, exc: Exception) -> None:
+        for address in range(request[0], sum(request)):
+            if address in self._wanted:
+                counts = self._counts.setdefault(address, Counts())
+                counts.last = str(exc)
+                if isinstance(exc, pdu.ExceptionReply):
+                    counts.exceptions += 1
+                elif isinstance(exc, Timeout):
+                    counts.timeouts += 1
+                else:
+                    counts.others += 1
+        log.debug("Polling: PLC %s %s: %s", self, spelled(*request), exc)
+
+    def _set_online(self, online: bool) -> None:
+        if online != self.online or not self._tried:
+            self._tried = True
+            self.online = online
+            log.critical("Polling: PLC %s %s", self, "online" if online else "offline")
+        if not online:
+            self._forget(list(self._values))
+
+    # ------------------------------------------------------------ a write
+    def _writes(self, address: int, value: Any) -> list[Write]:
+        """The requests that write a value, or a sequence of them from `address` on."""
+        values = several(value)
+        try:
+            place = locate(address)
+            if not place.table.write:
+                raise ValueError(f"{place.table.name}s are read-only")
+            if not values:
+                raise ValueError("no value")
+            if address + len(values) - 1 > place.last:
+                raise ValueError(f"{len(values)} values go beyond {place.last}")
+            whole = isinstance(value, Iterable)
+        except ValueError as exc:
+            raise self._unwritable(f"Invalid Modbus address for write: {address}", exc) from exc
+        writes = []
+        for start, count in shatter(address, len(values), pdu.WRITE_LIMIT[place.table.bits]):
+            some = values[start - address : start - address + count]
+            many = whole or (self.multi and not place.table.bits)
+            function = place.table.write_several if many else place.table.write
+            try:
+                writes.append(Write(pdu.request_write(function, place.offset + start - address, some), start))
+            except (Error, TypeError, ValueError) as exc:
+                raise self._unwritable(f"Invalid value for a write to {spelled(address, len(values))}", exc) from exc
+        if self._tried and not self.online:
+            raise PlcOffline(f"Write to PLC {self}/{address:6d} failed: Offline")
+        return writes
+
+    def _unwritable(self, text: str, exc: Exception) -> Exception:
+        return UsageError(f"{text} ({exc})")
+
+    def _write_failed(self, write: Write, first: int, exc: Error) -> Error:
+        """What to raise where a request of a write failed; `first` is the address that the whole write begins at."""
+        done = f"; {spelled(first, write.address - first)} is written" if write.address > first else ""
+        if isinstance(exc, pdu.ExceptionReply):
+            return type(exc)(exc.function, exc.code, done)
+        text = f"Write to PLC {self}/{write.address:6d} failed: {exc}{done}"
+        return PlcOffline(text) if isinstance(exc, NotConnected) else type(exc)(text)
