@@ -7,9 +7,8 @@ Do not import this to embed a bridge: use ``cpppo.remote.bridge_devices``.
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cpppo.errors import UsageError
 from cpppo.remote.bridge_config import BridgeConfig, BridgeTag, read_bridge
@@ -28,8 +27,6 @@ from cpppo.server.enip.plant_problems import Mistakes
 from cpppo.server.enip.serve import serve
 
 __all__ = ["main"]
-
-log = logging.getLogger("cpppo.remote.bridge")
 
 _PROGRAM = "python -m cpppo.remote.bridge"
 
@@ -98,17 +95,94 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
-        description="Poll Modbus devices, and serve their registers as tags of a Logix controller until ended by Ctrl-C.",
+        description="Poll Modbus devices and serve their registers as tags of a controller, until Ctrl-C ends it.",
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", help="a bridge file (TOML): devices, and which registers are which tags")
+    parser.add_argument(
+        "file", metavar="FILE", help="a bridge file (TOML): devices, and which registers are which tags"
+    )
     parser.add_argument(
         "-a",
         "--address",
         help="[interface][:port] to serve on, instead of what the file says (port 0: any free one)",
     )
     parser.add_argument("--check", action="store_true", help="tell what is in the file, or wrong with it, and end")
-    parser.add_argument("-l", "--log", metavar="FILE", help="log to a file, which is kept small")
+    parser.add_argument("-l", "--log", metavar="FILE", help="log to a file; at 10 MB a new one is begun, 5 are kept")
     add_verbosity(parser)
     return parser
+
+
+def _serve(config: BridgeConfig, address: tuple[str, int], reopen: Callable[[], None] | None, last: bool) -> int:
+    try:
+        bridge = Bridge(config)
+    except ImportError as exc:
+        return _failed(1, exc)
+    with bridge:
+        tick = None if reopen is None else _Reopening(reopen)
+        try:
+            server = serve(bridge.device, address, tick=tick)
+        except (OSError, UnicodeError) as exc:
+            return _failed(1, refused(exc, address, ADDRESS[1]))
+
+        def started() -> None:
+            print(f"bridge: {_summary(config)} on {format_address(server.address)}; Ctrl-C ends it", file=sys.stderr)
+            for one in config.devices:
+                tags = len(one.tags) + (one.online is not None)
+                print(f"bridge: {one.name} at {one.where}, every {one.rate:g} s: {_tags(tags)}", file=sys.stderr)
+            sys.stderr.flush()
+
+        serve_until_interrupted(server, started, last)
+    return 0
+
+
+class _Reopening:
+    """Looks, every second, whether the log file is to be opened anew."""
+
+    def __init__(self, reopen: Callable[[], None]) -> None:
+        self._reopen = reopen
+
+    def __call__(self) -> float:
+        self._reopen()
+        return 1.0
+
+
+def _failed(code: int, reason: object) -> int:
+    print(f"bridge: {reason}", file=sys.stderr)
+    return code
+
+
+def _tags(count: int) -> str:
+    return f"{count} tag{'' if count == 1 else 's'}"
+
+
+def _summary(config: BridgeConfig) -> str:
+    count = len(config.devices)
+    return f"{_tags(config.tags)} of {count} device{'' if count == 1 else 's'}"
+
+
+def _table(config: BridgeConfig) -> Iterator[str]:
+    """What there is, for people."""
+    for one in config.devices:
+        yield f"{one.name} at {one.where}, every {one.rate:g} s"
+        rows = [*map(_row, one.tags), *([(one.online, "BOOL", "whether it answers")] if one.online else [])]
+        widths = [max((len(row[at]) for row in rows), default=0) for at in (0, 1)]
+        for name, kind, said in rows:
+            yield f"  {name:{widths[0]}}  {kind:{widths[1]}}  {said}"
+
+
+def _row(tag: BridgeTag) -> tuple[str, str, str]:
+    point = tag.point
+    addresses = point.addresses(0, point.size)
+    said = [spelled(addresses[0], len(addresses)) + ("" if point.bit is None else f".{point.bit}"), point.order]
+    if point.raw and (point.raw != point.type or point.scaled):
+        said.append(f"as {point.raw}")
+    if point.scaled:
+        said.append(f"* {float(point.scale):g}" + (f" {float(point.offset):+g}" if point.offset else ""))
+    said.append("read-only" if tag.read_only else "")
+    kind = point.type if point.count is None else f"{point.type}[{point.count}]"
+    return tag.name, kind, " ".join(one for one in said if one)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

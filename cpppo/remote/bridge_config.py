@@ -308,7 +308,7 @@ class _Reader:
             self._problems.wrong((*keys, "address"), exc)
             return None
         if access == "read-write" and not point.writable:
-            what = "a bit of a register" if bit is not None else f"a {locate(address).table.name}"
+            what = "bits of registers" if bit is not None else f"{locate(address).table.name}s"
             self._problems.wrong((*keys, "access"), f"{what} cannot be written; leave it out, or write read-only")
             return None
         return BridgeTag(name, point, access == "read-only" or not point.writable, table.get("description", ""))

@@ -119,7 +119,7 @@ class Point:
         if place.table.bits and self.type != "BOOL":
             raise UsageError(f"{self.address} is a {place.table.name}, one bit: its type is BOOL, not {self.type}")
         if self.bit is not None and (self.type != "BOOL" or place.table.bits):
-            what = f"{self.address} is one bit itself" if place.table.bits else f"a {self.type} has whole registers"
+            what = f"{self.address} is one bit itself" if place.table.bits else f"{self.type} has whole registers"
             raise UsageError(f"{what}; leave out .{self.bit}")
         if self.type == "BOOL" and self.bit is None and not place.table.bits:
             raise UsageError(f"{self.address} is a {place.table.name} of {_BITS} bits: say which, eg. {self.address}.0")
@@ -177,7 +177,7 @@ class Point:
         try:
             octets = struct.pack(f">{code}", raw)
         except (struct.error, OverflowError):
-            raise Unfit(f"{raw!r} does not fit a register value of type {self.raw or self.type}") from None
+            raise Unfit(f"{raw!r} does not fit registers that hold {self.raw or self.type}") from None
         return struct.unpack(f">{width}H", bytes(octets[place] for place in self._places()))
 
     # -- numbers as they are to those that users see, and back
@@ -211,7 +211,7 @@ def _fit(kind: str, exact: Fraction) -> Any:
         number = float(exact) if code in "fd" else _nearest(exact)
         struct.pack(f">{code}", number)
     except (struct.error, OverflowError):
-        raise Unfit(f"{_short(exact)} does not fit a {kind}") from None
+        raise Unfit(f"{_short(exact)} does not fit {kind}") from None
     return number
 
 
@@ -286,5 +286,5 @@ def order_for(order: str, kind: str) -> str:
     known = list(dict.fromkeys(ORDERS[FORMS[kind].registers]))
     if wanted not in known:
         octets = 2 * FORMS[kind].registers
-        raise UsageError(f"{order[:20]!r} is no order of the {octets} octets of a {kind}; write {', '.join(known)}")
+        raise UsageError(f"{order[:20]!r} is no order of the {octets} octets of {kind}; write {', '.join(known)}")
     return wanted

@@ -103,20 +103,20 @@ def test_what_does_not_fit_is_refused() -> None:
         with pytest.raises(Unfit, match="does not fit"):
             real.registers([value])
     assert real.registers([3276.7]) == [0x7FFF]
-    with pytest.raises(Unfit, match="70000 does not fit a INT"):
+    with pytest.raises(Unfit, match="70000 does not fit INT"):
         Point("DINT", 40001, raw="INT").registers([70000])
-    with pytest.raises(Unfit, match="-1 does not fit a UINT"):
+    with pytest.raises(Unfit, match="-1 does not fit UINT"):
         Point("INT", 40001, raw="UINT").registers([-1])
-    with pytest.raises(Unfit, match="65535 does not fit a INT"):
+    with pytest.raises(Unfit, match="65535 does not fit INT"):
         Point("INT", 40001, raw="UINT").values(0, 1, [0xFFFF])
-    with pytest.raises(Unfit, match="does not fit a REAL"):
+    with pytest.raises(Unfit, match="does not fit REAL"):
         Point("REAL", 40001, raw="LREAL").values(0, 1, list(struct.unpack(">4H", struct.pack(">d", 1e300))))
     with pytest.raises(Unfit, match="inf is no DINT"):
         Point("DINT", 40001, raw="REAL").values(0, 1, list(struct.unpack(">2H", struct.pack(">f", math.inf))))
     huge = Point("LREAL", 40001, raw="LREAL", scale=Fraction(10) ** 300)
     with pytest.raises(Unfit, match="beyond 1.8e308"):
         huge.values(0, 1, list(struct.unpack(">4H", struct.pack(">d", 1e300))))
-    with pytest.raises(Unfit, match="40000 does not fit a register value of type INT"):
+    with pytest.raises(Unfit, match="40000 does not fit registers that hold INT"):
         Point("INT", 40001).registers([40000])
 
 
@@ -174,12 +174,12 @@ def test_points_are_read_from_text(text: str, point: Point) -> None:
         ("INT @ 20001", "20001 is no Modbus address: 1-9999"),
         ("INT @ 4.5.6", "'4.5.6' is no address; eg. 40001, or 40001.3"),
         ("BOOL @ 40001.16", "has the bits 0 to 15, 0 being the least significant; not 16"),
-        ("INT @ 40001 CDAB", "'CDAB' is no order of the 2 octets of a INT; write AB, BA"),
+        ("INT @ 40001 CDAB", "'CDAB' is no order of the 2 octets of INT; write AB, BA"),
         ("DINT @ 40001 ABBA", "write ABCD, CDAB, BADC, DCBA"),
         ("BOOL @ 1 AB", "one bit, and has no order of octets"),
         ("INT @ 1", "1 is a coil, one bit: its type is BOOL, not INT"),
         ("BOOL @ 1.3", "1 is one bit itself; leave out .3"),
-        ("INT @ 40001.3", "a INT has whole registers; leave out .3"),
+        ("INT @ 40001.3", "INT has whole registers; leave out .3"),
         ("BOOL @ 40001", "holding register of 16 bits: say which, eg. 40001.0"),
         ("REAL @ 465536", "it would end at 465537; the holding registers of this notation end at 465536"),
         ("REAL @ 39999", "it would end at 40000; the input registers of this notation end at 39999"),
