@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.history.__main__", "cli"),
     ("cpppo.history*", "history"),
     ("cpppo.remote.bridge*", "cli"),
+    ("cpppo.remote.modbus_sim*", "cli"),
     ("cpppo.remote*", "remote"),
     ("cpppo.server.tcp", "tcp"),
     ("cpppo.server.udp", "tcp"),

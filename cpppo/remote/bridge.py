@@ -118,12 +118,8 @@ def _serve(config: BridgeConfig, address: tuple[str, int], reopen: Callable[[], 
         bridge = Bridge(config)
     except ImportError as exc:
         return _failed(1, exc)
-    with bridge:
-        tick = None if reopen is None else _Reopening(reopen)
-        try:
-            server = serve(bridge.device, address, tick=tick)
-        except (OSError, UnicodeError) as exc:
-            return _failed(1, refused(exc, address, ADDRESS[1]))
+    try:
+        server = serve(bridge.device, address, tick=None if reopen is None else _Reopening(reopen))
 
         def started() -> None:
             print(f"bridge: {_summary(config)} on {format_address(server.address)}; Ctrl-C ends it", file=sys.stderr)
@@ -131,8 +127,13 @@ def _serve(config: BridgeConfig, address: tuple[str, int], reopen: Callable[[], 
                 tags = len(one.tags) + (one.online is not None)
                 print(f"bridge: {one.name} at {one.where}, every {one.rate:g} s: {_tags(tags)}", file=sys.stderr)
             sys.stderr.flush()
+            bridge.start()  # now, so that what is heard of devices comes after these lines
 
         serve_until_interrupted(server, started, last)
+    except (OSError, UnicodeError) as exc:
+        return _failed(1, refused(exc, address, ADDRESS[1]))
+    finally:
+        bridge.stop()
     return 0
 
 

@@ -66,7 +66,7 @@ def modbus_pollers(config: BridgeConfig, stack: ExitStack) -> dict[str, Polling]
 
 
 class Bridge:
-    """The controller of a bridge file, whose devices are polled from now on until ``stop``, or as long as in the block.
+    """The controller of a bridge file, whose devices are polled from ``start`` to ``stop``, or as long as in the block.
 
     ``device``: the controller; ``pollers``: by the names of devices.
 
@@ -84,17 +84,22 @@ class Bridge:
                 self.device.add_tag(attribute_for(tag, poller))
             if one.online is not None:
                 self.device.add_tag(OnlineAttribute(one.online, poller))
-            for address, count in _groups(one.tags):
-                poller.poll(address, count=count)
 
     def __enter__(self) -> Bridge:
+        self.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
 
+    def start(self) -> None:
+        """Begin to poll what the tags are made of."""
+        for one in self.config.devices:
+            for address, count in _groups(one.tags):
+                self.pollers[one.name].poll(address, count=count)
+
     def stop(self) -> None:
-        """End polling, and the connections to devices."""
+        """End polling, for good, and the connections to devices."""
         until = clock() + _END_S
         for one in self.pollers.values():
             one.stop(0)  # all of them, before any is waited for

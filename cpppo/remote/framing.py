@@ -48,11 +48,17 @@ class TcpFrames:
         return bool(self._octets)
 
     def feed(self, octets: bytes) -> list[Framed]:
-        """The messages that `octets` complete.  RemoteProtocolError: no Modbus/TCP; the stream cannot go on."""
+        """The messages that `octets` complete.  RemoteProtocolError: no Modbus/TCP; the stream cannot go on.
+
+        Messages before the wrong octets are given first; these stay (`partial`), and the next call fails.
+        """
         octets = self._octets + octets if self._octets else octets
-        found, start, end = [], 0, len(octets)
+        found: list[Framed] = []
+        start, end = 0, len(octets)
         while end - start >= _HEADER.size:
             transaction, protocol, length, unit = _HEADER.unpack_from(octets, start)
+            if found and (protocol or not _LEAST <= length <= _MOST):
+                break
             if protocol:
                 raise RemoteProtocolError(f"protocol {protocol} in a Modbus/TCP header, not 0")
             if not _LEAST <= length <= _MOST:

@@ -7,12 +7,17 @@ class says which fault it mends, or since when pymodbus does not have it.
 
 from __future__ import annotations
 
+import functools
+import logging
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cpppo.errors import UsageError
-from cpppo.remote.framing import find_rtu
+from cpppo.remote import servers
+from cpppo.remote.answering import exception
+from cpppo.remote.cells import DEVICE_FAILURE, ILLEGAL_FUNCTION, ILLEGAL_VALUE, Device, Refused, SparseBlock
+from cpppo.remote.framing import Framed, find_rtu
 from cpppo.remote.pdu import ExceptionReply
 from cpppo.remote.transacting import (
     TIMEOUT_S,
@@ -28,15 +33,21 @@ from cpppo.remote.transacting import (
 try:
     import serial
     from pymodbus.client import ModbusSerialClient, ModbusTcpClient
+    from pymodbus.constants import ExcCodes
+    from pymodbus.datastore import ModbusServerContext, ModbusSparseDataBlock
     from pymodbus.exceptions import (
         ConnectionException,
         ModbusException,
         ModbusIOException,
+        NoSuchIdException,
         NotImplementedException,
         ParameterException,
     )
     from pymodbus.framer import FramerRTU, FramerType
     from pymodbus.pdu import DecodePDU, ModbusPDU
+    from pymodbus.server import ModbusSerialServer, ModbusTcpServer
+    from pymodbus.server.requesthandler import ServerRequestHandler
+    from pymodbus.simulator import DataType, SimData
 except ImportError as exc:
     raise ImportError("Modbus needs pymodbus 3.16 and pyserial: pip install 'cpppo[remote]'") from exc
 
@@ -52,7 +63,15 @@ __all__ = [
     "modbus_refused",
     "modbus_rtu_framer_collecting",
     "modbus_rtu_read",
+    "modbus_rtu_request_handler",
+    "modbus_server_rtu",
+    "modbus_server_tcp",
+    "modbus_sparse_data_block",
+    "modbus_store",
+    "modbus_tcp_request_handler",
 ]
+
+log = logging.getLogger("cpppo.remote.sim")
 
 
 # ------------------------------------------------------------------ errors: ours, and pymodbus' for who catches those
@@ -233,3 +252,128 @@ class adapted:
 
     def abort(self) -> None:
         """Nothing: pymodbus' clients cannot be interrupted; their time-out ends them."""
+
+
+# ------------------------------------------------------------------ servers and what they serve
+class modbus_sparse_data_block(SparseBlock, ModbusSparseDataBlock):
+    """A table of which only what it was given exists.
+
+    pymodbus fills the gaps between registers, answers for up to 15 coils that are not there, takes seconds to build a
+    large block, and has no `validate` any more.  Here the base address is the lowest one, `validate` takes time by the
+    number asked for alone, and 2 registers are 2 registers.
+    """
+
+    @property
+    def simdata(self) -> list[SimData]:  # type: ignore[override]
+        """The block as pymodbus' own contexts take it, each run of neighbours as one; a copy of what it is now."""
+        return [SimData(at, values=run, datatype=DataType.REGISTERS) for at, run in self.runs()]
+
+
+class modbus_store(servers.Devices, ModbusServerContext):
+    """The devices that servers serve, by unit; for pymodbus' own servers, too.
+
+    pymodbus copies a context for each server, so that two never share a value; these do.
+    """
+
+    old_simulator, simdevices = True, []
+
+    def _found(self, unit: int) -> Device:
+        device = self.device(unit)
+        if device is None:
+            raise NoSuchIdException(f"unit {unit}")
+        return device
+
+    async def async_getValues(self, device_id: int, func_code: int, address: int, count: int = 1) -> Any:
+        try:
+            return list(self._found(device_id).read(_TABLE_OF[func_code], address, count))
+        except Refused as exc:
+            return ExcCodes(exc.code)
+
+    async def async_setValues(self, device_id: int, func_code: int, address: int, values: Sequence[int]) -> Any:
+        try:
+            self._found(device_id).write(_TABLE_OF[func_code], address, [int(value) for value in values])
+        except Refused as exc:
+            return ExcCodes(exc.code)
+
+
+#: The table that a function is about, by its place in Device.tables.
+_TABLE_OF: Mapping[int, int] = {1: 0, 5: 0, 15: 0, 2: 1, 4: 2, 3: 3, 6: 3, 16: 3, 22: 3, 23: 3}
+
+
+class _RequestHandler(servers.Handler, ServerRequestHandler):
+    """A connection of one of the servers below: how pymodbus' own contexts are asked."""
+
+    def __init__(self, owner: Any, *traces: Any) -> None:
+        ServerRequestHandler.__init__(self, owner, *traces)  # type: ignore[no-untyped-call]
+        self.prepare()
+
+    async def asked(self, request: Framed, everybody: bool) -> bytes:
+        function, context = request.pdu[0], self.server.context
+        message = self.server.decoder.decode(request.pdu) if function < 0x80 else None
+        if message is None:  # it does not tell which of the two
+            known = function in self.server.decoder.list_function_codes()
+            return exception(function, ILLEGAL_VALUE if known else ILLEGAL_FUNCTION)
+        message.dev_id, message.transaction_id = request.unit, request.transaction
+        message = self.trace_pdu(False, message)
+        try:
+            for unit in context.device_ids() if everybody else [request.unit]:
+                reply = await message.datastore_update(context, unit)
+            if everybody:
+                return b""
+            reply = self.trace_pdu(True, reply)
+            return bytes((reply.function_code,)) + bytes(reply.encode())
+        except NoSuchIdException:
+            return self.missing(request)
+        except Exception:
+            log.exception("unit %d, function %d: a pymodbus context failed", request.unit, function)
+            return exception(function, DEVICE_FAILURE)
+
+
+class modbus_tcp_request_handler(servers.TcpHandler, _RequestHandler):
+    """A Modbus/TCP connection.
+
+    pymodbus answers one of several requests that come in one piece and drops all where they are long, never finds its
+    way back after a wrong header, and a shutdown loses replies in flight.  Here each request is answered in its order,
+    a wrong header ends the connection, and so does a shutdown, after the replies, without TIME_WAIT on this side.
+    """
+
+
+class modbus_rtu_request_handler(servers.RtuHandler, _RequestHandler):
+    """A serial line with masters on it: requests are found in noise, those for other units passed over in silence."""
+
+
+class modbus_server_tcp(servers.Serves, ModbusTcpServer):
+    """A Modbus/TCP server of a `modbus_store`, or of any of pymodbus' contexts.
+
+    pymodbus' own has no `service_actions`, and does not say why it cannot listen; see modbus_tcp_request_handler, too.
+    """
+
+    handler = modbus_tcp_request_handler
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """(host, port) it listens on."""
+        host, port = self.transport.sockets[0].getsockname()[:2]
+        return host, port
+
+
+class modbus_server_rtu(servers.RtuServes, ModbusSerialServer):
+    """A Modbus/RTU server, for `units` on a line that it may share with others; None: for all that its context has.
+
+    pymodbus loses a frame behind an octet of noise, answers for units that are others', takes their replies for
+    requests, and is deaf for good once the device was unplugged: here it is opened again, as soon as it can be.
+    `silence_s`: see RtuServes.
+    """
+
+    handler = modbus_rtu_request_handler
+
+    def __init__(
+        self, context: Any, *, units: Collection[int] | None = None, silence_s: float | None = None, **kwds: Any
+    ) -> None:
+        super().__init__(context, **kwds)
+        if units is None and isinstance(context, modbus_store) and context.devices is not None:
+            units = context.device_ids()
+        wanted = None if units is None else frozenset({*units, 0})
+        self.framer: Any = functools.partial(modbus_rtu_framer_collecting, units=wanted, requests=True)
+        allowed = max(3.5 * 11 / self.comm_params.baudrate, 0.00175) + self.silence_s
+        self.silence_s = allowed if silence_s is None else silence_s

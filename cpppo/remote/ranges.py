@@ -91,7 +91,7 @@ def merge(ranges: Iterable[tuple[int, int]], reach: int = 1, limit: int | None =
         most = limit or pdu.READ_LIMIT[locate(start).table.bits]
         end = start + count
         while start < end:
-            near = first >= 0 and start < beyond + reach and start // _BLOCK == first // _BLOCK
+            near = 0 <= first <= start < beyond + reach and start // _BLOCK == first // _BLOCK
             if near and (end <= first + most or (count > most and start < first + most)):
                 beyond = max(beyond, min(end, first + most))
             else:

@@ -68,17 +68,16 @@ class Plan:
         return list(merge(ranges, self.reach))
 
     def _parts(self, now: float) -> Iterator[list[Range]]:
-        """The ranges to be read, as lists within which they may be joined; what was refused is not joined to others."""
-        good = [wanted for wanted in self._wanted if wanted not in self._refused]
-        again = [wanted for wanted in self._wanted if wanted in self._refused and self._refused[wanted].due <= now]
-        for ranges in (good, again):
+        """The ranges to be read, as lists within which they may be joined: never across one that was refused."""
+        for again in (False, True):
             part: list[Range] = []
-            for wanted in ranges:
-                cut = self._cuts.get(wanted)
-                if cut is not None and cut.due > now:
+            for wanted in self._wanted:
+                cut, refused = self._cuts.get(wanted), self._refused.get(wanted)
+                if part and (bool(refused) is not again or (cut is not None and cut.due > now)):
                     yield part
                     part = []
-                part.append(wanted)
+                if bool(refused) is again and (refused is None or refused.due <= now):
+                    part.append(wanted)
             yield part
 
     def within(self, request: Range) -> list[Range]:

@@ -217,7 +217,7 @@ class TcpTransactions(Transactions):
         except TimeoutError:
             self._silent += 1
             if self._frames.partial:
-                seen = "but a part of one"
+                seen = seen or "but a part of one"
             if self._frames.partial or self._silent >= SILENT:
                 self.close()
             raise self._late(seen) from None

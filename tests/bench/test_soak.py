@@ -19,6 +19,9 @@ from cpppo.server.enip.client import connector
 from cpppo.server.enip.wire.types import SINT
 from tests.tools import ROOT, python_environment
 
+#: What is tested is the harness, which is the same by each interpreter.
+pytestmark = pytest.mark.long
+
 SEED = 4
 
 
@@ -53,7 +56,6 @@ def report(**changes: Any) -> Report:
     return good._replace(**changes)
 
 
-@pytest.mark.long
 def test_short_run() -> None:
     """Clients that read, write, err, vanish and talk nonsense find what they must, and leave nothing behind."""
     result = soak(3.0, 8, SEED)

@@ -12,6 +12,7 @@ import pytest
 
 from cpppo.remote.bridge_config import BridgeConfig, parse_bridge
 from cpppo.remote.bridge_devices import Bridge, modbus_pollers
+from cpppo.remote.transacting import TIMEOUT_S
 from cpppo.server.enip.client import connector, parse_operations
 from cpppo.server.enip.serve import serve
 from tests.remote.field import Field
@@ -158,8 +159,8 @@ def test_values_that_overlap_are_polled_together() -> None:
         text = "\n".join(f'T{at} = "{tag}"' for at, tag in enumerate(tags))
         config = parse_bridge(f'[devices.A]\nhost = "a"\n[devices.A.tags]\n{text}'.encode())
         pollers: Any = lambda config, stack: {"A": Poller()}  # noqa: E731
-        Bridge(config, pollers).stop()
-        return wanted
+        with Bridge(config, pollers):
+            return list(wanted)
 
     assert polled("REAL @ 40001", "INT @ 40003", "REAL @ 40004") == [(40001, 2), (40003, 1), (40004, 2)]
     assert polled("REAL @ 40002", "INT @ 40001", "INT @ 40003", "DINT @ 40003") == [(40001, 1), (40002, 3)]
@@ -183,7 +184,7 @@ def test_devices_of_a_serial_line_share_it() -> None:
         assert a.client is b.client and a.client is not c.client
         told = a.client.comm_params
         assert (told.host, told.baudrate, told.parity, told.stopbits) == ("/dev/does-not-exist", 9600, "N", 1)
-        assert (told.timeout_connect, c.client.comm_params.timeout_connect) == (3, 1)
+        assert (told.timeout_connect, c.client.comm_params.timeout_connect) == (3, TIMEOUT_S)
         assert (a.unit, b.unit, c.unit) == (1, 2, 1)
     finally:
         for one in pollers.values():
@@ -214,6 +215,7 @@ def test_peers_on_both_sides() -> None:
             client = modbus.ModbusTcpClient("127.0.0.1", port=field.address[1])
             assert client.connect()
             with pylogix.PLC("127.0.0.1", port=address[1]) as plc:
+                plc.conn.msg_socket.close()  # it never closes that itself
                 watch.until(lambda: None not in poller.values([40001, 30001, 1]))
                 assert plc.Write("Level", 12.5).Status == "Success"
                 assert plc.Write("List[1]", [-5, 6]).Status == "Success"

@@ -334,6 +334,7 @@ def test_signals_end_it_with_idle_clients() -> None:
         assert one.sock.recv(1) == two.sock.recv(1) == b""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_impatience(signum: int) -> None:
     """Ctrl-C again and again, while it still ends: no traceback, exit status 0."""

@@ -167,6 +167,7 @@ def test_help_tells(suite: pytest.Pytester) -> None:
         assert one in told, one
 
 
+@pytest.mark.long
 def test_found_by_its_entry_point(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a distribution declares what setup.py declares, the fixture is there without a word."""
     declared = re.findall(r'"pytest11": \["(\w+ = [\w.]+)"\]', (ROOT / "setup.py").read_text(encoding="utf-8"))

@@ -47,6 +47,7 @@ def enveloped(octets: bytes) -> bytes | None:
     return items[address + 4 + (2 if octets[0] == 0x70 else 0) :]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("which", [name for name, (way, _) in FRAMES.items() if way == ">"])
 def test_what_clients_sent_is_parsed_and_produced_again(which: str) -> None:
     """Each frame is a RequestFrame, its request that of a service spoken, and the octets come out again."""
