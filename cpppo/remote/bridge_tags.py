@@ -63,7 +63,7 @@ class _OfDevice(Attribute):
     def _values(self, first: int, stop: int) -> list[Any]:
         """Values [first:stop) of the point; StatusError if any is not known."""
         held = self._polled.values(self.point.addresses(first, stop))
-        if None in held or not self._polled.online:
+        if None in held:
             raise StatusError(status.RESOURCE_UNAVAILABLE, (), f"{self.name} is not known: {self._polled}")
         try:
             return self.point.values(first, stop, held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -232,3 +233,28 @@ def test_peers_on_both_sides() -> None:
                 watch.until(lambda: poller.values([40001]) == [None])
                 assert plc.Read("Level").Status == "Resource unavailable"
             client.close()
+
+
+def test_who_hears_of_offline_finds_no_value() -> None:
+    """When the log says that a device is offline, its values are gone already."""
+    found: list[Any] = []
+    over = threading.Event()
+
+    class Reads(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage().endswith("offline"):
+                found.extend(poller.values([1, 30001, 40001]))
+                over.set()
+
+    tags = 'Pump = "BOOL @ 1"\nInput = "INT @ 30001"\nLevel = "INT @ 40001"'  # three requests: not all are tried
+    with Field(CELLS) as field, Bridge(_config(One=(field, tags))) as bridge:
+        poller: Any = bridge.pollers["One"]
+        _Watch(poller).until(lambda: None not in poller.values([1, 30001, 40001]))
+        handler = Reads()
+        logging.getLogger("cpppo.remote.polling").addHandler(handler)
+        try:
+            field.stop()
+            assert over.wait(10)
+        finally:
+            logging.getLogger("cpppo.remote.polling").removeHandler(handler)
+    assert found == [None] * 3
