@@ -61,7 +61,7 @@ class Handler:
 
     def prepare(self) -> None:
         """Called once the other half is made."""
-        self.exchange = Exchange(self.answered, self.packed, self.written, self.server.evil)
+        self.exchange = Exchange(self.answered, self.packed, self.written, lambda: self.server.evil)
 
     def packed(self, request: Framed, reply: bytes) -> bytes:
         """The octets of a reply."""
@@ -194,7 +194,7 @@ class Serves:
     """A server: beginning, `service_actions` meanwhile, and an end that loses no reply."""
 
     handler: Any
-    #: What spoils replies, for tests of clients (cpppo.remote.evil).
+    #: What spoils replies, for tests of clients (cpppo.remote.evil); another may be set at any time.
     evil: Spoil | None = None
     transport: Any
     serving: asyncio.Future[bool]

@@ -38,7 +38,8 @@ _Later = tuple[Framed, Union[bytes, "Awaitable[bytes]", None], bytes, float]
 class Exchange:
     """The requests and replies of one connection.
 
-    `pack` makes the octets of a reply; `write` sends them; `spoil`, if any, changes or delays them first.
+    `pack` makes the octets of a reply; `write` sends them; what `spoil` gives, if anything, changes or
+    delays them first.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Exchange:
         answer: Answer,
         pack: Callable[[Framed, bytes], bytes],
         write: Callable[[bytes], None],
-        spoil: Spoil | None = None,
+        spoil: Callable[[], Spoil | None] = lambda: None,
     ) -> None:
         self.transport: asyncio.Transport | None = None
         self.closing = False
@@ -75,8 +76,8 @@ class Exchange:
                 self._queue((request, answered, b"", 0.0))
 
     def _made(self, request: Framed, reply: bytes) -> tuple[bytes, float]:
-        octets = self._pack(request, reply)
-        return (octets, 0.0) if self._spoil is None else self._spoil(octets)
+        octets, spoil = self._pack(request, reply), self._spoil()
+        return (octets, 0.0) if spoil is None else spoil(octets)
 
     def _queue(self, one: _Later) -> None:
         self._later.append(one)

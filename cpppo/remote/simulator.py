@@ -122,9 +122,10 @@ class Simulator:
             further = None if own is None else {one: map(parse_values, own[one]) for one in own}
             devices = devices_of(map(parse_values, values), further)
         self.devices = devices
-        self._spoil = parse_evil(evil, self.rtu, random.Random(seed)) if evil else None
         self._wanted, self._serial = address, {**SERIAL, **serial}
         self._hosted = Hosted(self._made, "Modbus simulator")
+        self._chance = random.Random(seed)
+        self.evil = evil
 
     def unit(self, unit: int) -> Device:
         """The device that answers for a unit.  UsageError: none does."""
@@ -167,6 +168,18 @@ class Simulator:
     def address(self) -> Any:
         """(host, port) it listens on, or the serial device."""
         return self._hosted.address
+
+    @property
+    def evil(self) -> str | None:
+        """What is wrong with replies; it may be changed at any time, and counts from the next request on."""
+        return self._evil
+
+    @evil.setter
+    def evil(self, evil: str | None) -> None:
+        self._spoil = parse_evil(evil, self.rtu, self._chance) if evil else None
+        self._evil = evil
+        if self._hosted.server is not None:
+            self._hosted.server.evil = self._spoil
 
     def _made(self) -> Any:
         from cpppo.remote import pymodbus_fixes  # needs pymodbus, which is optional

@@ -38,6 +38,8 @@ __all__ = [
 TIMEOUT_S = 2.0
 #: Transactions without an answer after which a TCP connection is taken for dead and closed.
 SILENT = 3
+#: Time-outs for which an answer that did not come is still expected on a serial line.
+LATE = 2
 #: Bits of an octet on a serial line: start, 8 of data, parity or stop, stop.
 _BITS = 11
 #: Seconds: the least silence between two frames of a serial line, and what a broadcast is given to be executed.
@@ -233,6 +235,9 @@ class TcpTransactions(Transactions):
 class RtuTransactions(Transactions):
     """Transactions of Modbus/RTU over a serial port of pyserial's kind.
 
+    A frame does not say which request it answers.  So a unit that did not answer in time is asked again only after its
+    late answer has come, or would have for LATE times the time-out; its turn, and so its time, begins then.
+
     `decode(octets)` gives (octets done with, unit, ..., data unit) of the first right frame, as a framer does.
     """
 
@@ -244,6 +249,8 @@ class RtuTransactions(Transactions):
         super().__init__(*args, baudrate=baudrate, **kwds)
         self._silence = max(3.5 * _BITS / baudrate, _SILENCE_S)
         self._quiet = 0.0
+        #: Until when an answer of a unit may belong to a request that timed out.
+        self._doubtful: dict[int, float] = {}
 
     def abort(self) -> None:
         held = self.socket
@@ -252,13 +259,20 @@ class RtuTransactions(Transactions):
 
     def _exchange(self, pdu: bytes, unit: int, answered: bool, until: float) -> bytes:
         frame = rtu_frame(unit, pdu)
+        if unit in self._doubtful:
+            self._outwait(unit)
+            until = max(until, self._deadline())
         self._send(frame)
         if not answered or not unit:
             self._quiet = clock() + _TURNAROUND_S
             return b""
         echo, octets, seen = self.echo, b"", ""
         while True:
-            octets += self._received(until, seen)
+            try:
+                octets += self._received(until, seen)
+            except NoAnswer:
+                self._doubtful[unit] = clock() + LATE * self._own
+                raise
             if echo and octets.startswith(frame):
                 octets, echo = octets[len(frame) :], False
             while octets:
@@ -270,6 +284,20 @@ class RtuTransactions(Transactions):
                 if not problem:
                     return reply
                 seen = f"but {problem}"  # perhaps the late answer to another request: ours may follow
+
+    def _outwait(self, unit: int) -> None:
+        """Wait for the late answer of a unit, or until none can come any more."""
+        until, octets, who = self._doubtful.pop(unit), b"", None
+        while who != unit and clock() < until:
+            try:
+                octets += self._received(until, "")
+            except NoAnswer:
+                return
+            while octets:
+                used, who, _, reply = self.decode(octets)
+                octets = octets[used:]
+                if not reply or who == unit:
+                    break
 
     def _send(self, frame: bytes) -> None:
         pause = self._quiet - clock()

@@ -461,3 +461,37 @@ def test_the_silence_between_frames(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(paused) == 1
         assert 0.1 < paused[0] <= 3.5 * 11 / 300
         client.close()
+
+
+def test_a_late_answer_is_not_taken_for_another() -> None:
+    """A frame does not tell what it answers: after a time-out, a unit's late answer is awaited before it is asked."""
+    late: list[bytes] = []
+
+    def script(request: bytes) -> Iterator[Part]:
+        if not late:
+            late.append(rtu(request, bytes.fromhex("03 04 dead beef")))
+            device.ended.wait(0.3)
+            yield late[0]
+        else:
+            yield rtu(request)
+
+    with SerialDevice(script) as device:
+        client = client_of(device, timeout=0.2)
+        with pytest.raises(NoAnswer):
+            client.transact(READ)
+        assert client.transact(READ) == GOOD
+        client.close()
+
+
+def test_other_units_need_not_wait_for_a_late_answer() -> None:
+    """Who answers can be told: only the unit that was late is waited for, and no longer than twice the time-out."""
+    with SerialDevice(lambda r: iter([rtu(r)] if r[0] == 2 or len(device.requests) > 2 else [])) as device:
+        client = client_of(device, timeout=0.3)
+        with pytest.raises(NoAnswer):
+            client.transact(READ, 1)
+        begun = time.monotonic()
+        assert client.transact(READ, 2) == GOOD
+        assert time.monotonic() - begun < 0.3
+        assert client.transact(READ, 1) == GOOD
+        assert 0.5 < time.monotonic() - begun < 5
+        client.close()
