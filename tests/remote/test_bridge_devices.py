@@ -13,9 +13,11 @@ import pytest
 
 from cpppo.remote.bridge_config import BridgeConfig, parse_bridge
 from cpppo.remote.bridge_devices import Bridge, modbus_pollers
+from cpppo.remote.simulator import simulator
 from cpppo.remote.transacting import TIMEOUT_S
 from cpppo.server.enip.client import connector, parse_operations
 from cpppo.server.enip.serve import serve
+from tests.remote.bus import Bus
 from tests.remote.field import Field
 from tests.tools import need_module
 
@@ -258,3 +260,29 @@ def test_who_hears_of_offline_finds_no_value() -> None:
         finally:
             logging.getLogger("cpppo.remote.polling").removeHandler(handler)
     assert found == [None] * 3
+
+
+def test_a_serial_line_with_several_units() -> None:
+    """Devices of one line are polled and written in turn; one that is not there is 0x02, the others go on."""
+    with (
+        Bus() as bus,
+        simulator("40001-40002=0", address=bus.paths[1], units={1: ["40001=11"], 2: ["40001=22"]}) as sim,
+    ):
+        config = parse_bridge(
+            "".join(
+                f'[devices.U{unit}]\nserial = "{bus.paths[0]}"\nbaudrate = 115200\nparity = "N"\nunit = {unit}\n'
+                f'rate = 0.05\ntimeout = 0.3\n[devices.U{unit}.tags]\nT{unit} = "INT @ 40001"\n'
+                for unit in (1, 2, 3)
+            ).encode()
+        )
+        with _served(config) as (bridge, address), connector(*address, timeout=5.0) as connection:
+            pollers: list[Any] = list(bridge.pollers.values())
+            _Watch(*pollers).until(lambda: [one.values([40001]) for one in pollers] == [[11], [22], [None]])
+            operations = parse_operations(["T1", "T2", "T3", "T2=(INT)-5"])
+            assert [(one.sts, one.val) for one in connection.synchronous(operations)] == [
+                (0, [11]),
+                (0, [22]),
+                (2, None),
+                (0, True),
+            ]
+            assert (sim.unit(1)[40001], sim.unit(2)[40001]) == (11, 0xFFFB)
