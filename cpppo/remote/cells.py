@@ -222,7 +222,9 @@ class Device:
         cells.define(dict(enumerate(values, offset)))  # type: ignore[arg-type]
 
     def _spot(self, key: int | slice) -> tuple[Cells, int, int]:
-        first, beyond = (key.start, key.stop) if isinstance(key, slice) else (key, key + 1)
+        first, beyond = (key.start, key.stop) if isinstance(key, slice) else (key, None)
+        if isinstance(first, int) and not isinstance(key, slice):
+            beyond = first + 1
         if not isinstance(first, int) or not isinstance(beyond, int) or (isinstance(key, slice) and key.step):
             raise UsageError(f"{key} is no address and no range: write device[40001] or device[40001:40011]")
         place = ranges.locate(first)

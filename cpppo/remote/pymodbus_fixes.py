@@ -309,6 +309,9 @@ class _RequestHandler(servers.Handler, ServerRequestHandler):
 
     async def asked(self, request: Framed, everybody: bool) -> bytes:
         function, context = request.pdu[0], self.server.context
+        units = context.device_ids()
+        if not everybody and request.unit not in units and 0 not in units:  # 0 is everybody else
+            return self.missing(request)
         message = self.server.decoder.decode(request.pdu) if function < 0x80 else None
         if message is None:  # it does not tell which of the two
             known = function in self.server.decoder.list_function_codes()
@@ -316,7 +319,7 @@ class _RequestHandler(servers.Handler, ServerRequestHandler):
         message.dev_id, message.transaction_id = request.unit, request.transaction
         message = self.trace_pdu(False, message)
         try:
-            for unit in context.device_ids() if everybody else [request.unit]:
+            for unit in units if everybody else [request.unit]:
                 reply = await message.datastore_update(context, unit)
             if everybody:
                 return b""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from cpppo.errors import RemoteProtocolError
@@ -100,6 +101,8 @@ class Handler:
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)  # type: ignore[misc]
         self.exchange.transport = transport
+        if self.server.serving.done():  # it was accepted at the last moment
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)  # type: ignore[misc]
@@ -231,10 +234,15 @@ class Serves:
                 log.exception("service_actions failed")
             await asyncio.wait({self.serving}, timeout=poll_interval)
 
-    def refuse(self) -> None:
-        """Take no new connections."""
-        if self.transport is not None:
-            self.transport.close()
+    async def refuse(self) -> None:
+        """Take no new connections; those that are accepted already are there afterwards."""
+        if self.transport is None:
+            return
+        for sock in self.transport.sockets:  # asyncio loses what it has accepted where it is closed at once
+            with suppress(NotImplementedError):
+                asyncio.get_running_loop().remove_reader(sock.fileno())
+        await asyncio.sleep(0)
+        self.transport.close()
 
     def connected(self) -> Iterable[Handler]:
         """The connections that there are."""
@@ -244,10 +252,10 @@ class Serves:
         """End in order: no new connections, replies in flight are sent and arrive, then the others are closed."""
         if self.serving.done():
             return
-        self.refuse()
-        if handlers := self.connected():
-            await asyncio.sleep(max(one.latency for one in handlers))
-            await asyncio.gather(*(one.finish() for one in handlers))
+        await self.refuse()
+        if self.active_connections:
+            await asyncio.sleep(self.handler.latency)
+            await asyncio.gather(*(one.finish() for one in self.connected()))
         await super().shutdown()  # type: ignore[misc]
 
 
@@ -262,7 +270,7 @@ class RtuServes(Serves):
     comm_params: Any
     loop: asyncio.AbstractEventLoop
 
-    def refuse(self) -> None:
+    async def refuse(self) -> None:
         pass  # there are none but the line itself
 
     @property

@@ -12,7 +12,6 @@ import errno
 import logging
 import socket
 import struct
-import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Union
@@ -159,12 +158,12 @@ class Exchange:
 
 def _unconfirmed(sock: socket.socket | None) -> int:
     """Octets that the other side has not confirmed, where the system can tell."""
-    if sock is None or sys.platform != "linux":
+    if sock is None:
         return 0
-    import fcntl
-    import termios
-
     try:
+        import fcntl
+        import termios
+
         return int(struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, b"\0\0\0\0"))[0])
-    except OSError:
+    except (ImportError, AttributeError, OSError):
         return 0
