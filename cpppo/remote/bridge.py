@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 
 from cpppo.errors import UsageError
 from cpppo.remote.bridge_config import BridgeConfig, BridgeTag, read_bridge
@@ -19,16 +20,20 @@ from cpppo.server.command import (
     format_address,
     logging_to,
     parse_address,
+    raise_descriptor_limit,
     refused,
     serve_until_interrupted,
 )
 from cpppo.server.enip.options import ADDRESS
 from cpppo.server.enip.plant_problems import Mistakes
-from cpppo.server.enip.serve import serve
+from cpppo.server.enip.serve import MAXIMUM_SESSIONS, connections_for, serve
 
 __all__ = ["main"]
 
 _PROGRAM = "python -m cpppo.remote.bridge"
+
+#: Descriptors beside those of clients and devices.
+_OTHER_DESCRIPTORS = 64
 
 _EXAMPLE = """\
 example of a bridge file:
@@ -85,11 +90,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n".join(_table(config)))
         print(f"{given.file}: {_summary(config)}: all right")
         return 0
-    try:
-        with logging_to(given.log, given.verbose) as reopen:
-            return _serve(config, address, reopen, last=argv is None)
-    except OSError as exc:
-        return _failed(1, f"cannot write {exc.filename}: {exc.strerror}; name a file that can be written")
+    with ExitStack() as stack:
+        try:
+            reopen = stack.enter_context(logging_to(given.log, given.verbose))
+        except OSError as exc:
+            return _failed(1, f"cannot write {exc.filename}: {exc.strerror}; name a file that can be written")
+        return _serve(config, address, reopen, last=argv is None)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,8 +124,13 @@ def _serve(config: BridgeConfig, address: tuple[str, int], reopen: Callable[[], 
         bridge = Bridge(config)
     except ImportError as exc:
         return _failed(1, exc)
-    try:
-        server = serve(bridge.device, address, tick=None if reopen is None else _Reopening(reopen))
+    raise_descriptor_limit(connections_for(MAXIMUM_SESSIONS) + len(config.devices) + _OTHER_DESCRIPTORS)
+    with ExitStack() as stack:
+        stack.callback(bridge.stop)
+        try:
+            server = serve(bridge.device, address, tick=None if reopen is None else _Reopening(reopen))
+        except (OSError, UnicodeError) as exc:
+            return _failed(1, refused(exc, address, ADDRESS[1]))
 
         def started() -> None:
             print(f"bridge: {_summary(config)} on {format_address(server.address)}; Ctrl-C ends it", file=sys.stderr)
@@ -130,10 +141,6 @@ def _serve(config: BridgeConfig, address: tuple[str, int], reopen: Callable[[], 
             bridge.start()  # now, so that what is heard of devices comes after these lines
 
         serve_until_interrupted(server, started, last)
-    except (OSError, UnicodeError) as exc:
-        return _failed(1, refused(exc, address, ADDRESS[1]))
-    finally:
-        bridge.stop()
     return 0
 
 
