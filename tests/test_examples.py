@@ -3,7 +3,8 @@
 Documents speak of the standard ports on this host or some other; the runner sends all of it to servers of its
 own on free ports: whatever Python program an example starts is told, before anything else runs in it, to bind
 and connect there instead (see PORTS). An example that starts a server leaves it up for those that follow; one of TOML
-is a plant file, which must be right, and with `:tangle NAME` is that file for those that follow.
+is a plant file, or a bridge file if it has devices; it must be right, and with `:tangle NAME` is that file for those
+that follow.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from cpppo.remote.bridge_config import parse_bridge
 from cpppo.server.enip.plant import parse_plant
 from tests.orgblocks import Block, blocks, normalised, registry_installs
 from tests.tools import ROOT, Server, need, python_environment
@@ -111,6 +113,8 @@ class Runner:
             (self.work / block.file).write_text(block.text + "\n", encoding="utf-8")
         if block.excuse is not None:
             assert block.excuse, f"line {block.line}: 'not run, because' gives no reason"
+        elif block.language == "toml" and "[devices." in block.text:
+            parse_bridge(block.text.encode(), f"line {block.line}")
         elif block.language == "toml":
             plant = parse_plant(block.text.encode(), f"line {block.line}")
             plant.populate(plant.device())
