@@ -78,6 +78,7 @@ setup(
         "console_scripts": [
             "enip_server = cpppo.server.enip.main:main",
             "enip_client = cpppo.server.enip.client.cli:main",
+            "modbus_poll = cpppo.remote.modbus_poll:main",
             "modbus_sim = cpppo.remote.modbus_sim:main",
         ],
         "pytest11": ["cpppo = cpppo.server.enip.pytest_plugin"],

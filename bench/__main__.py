@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench import automata, browse, client, history, server, simulator, wire
+from bench import automata, browse, client, history, remote, server, simulator, wire
 from bench.measure import Row
 
 __all__ = ["main", "replaced", "table"]
@@ -28,6 +28,7 @@ SUITES: dict[str, Callable[[], Iterator[Row]]] = {
     "browse": browse.rows,
     "client": client.rows,
     "history": history.rows,
+    "remote": remote.rows,
 }
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "performance.org"
 BEGIN, END = "# figures: begin", "# figures: end"

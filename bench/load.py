@@ -27,11 +27,15 @@ TIMEOUT_S = 30.0
 
 
 class Server(NamedTuple):
-    """A server process; ``port`` on the local host, and that of its web interface, 0 if it has none."""
+    """A server process; ``port`` on the local host, and that of its web interface, 0 if it has none.
+
+    ``line``: its first, as it is.
+    """
 
     process: subprocess.Popen[Any]
     port: int
     web: int = 0
+    line: str = ""
 
     def cpu(self) -> float:
         """Seconds of processor time all its threads have used, to the nanosecond (the CPU clock of a Linux process)."""
@@ -47,27 +51,28 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def running(module: str, *arguments: str, stdin: str = "") -> Iterator[Server]:
-    """``python -m module arguments`` as a child, once its first line on standard error has named its address."""
+def running(module: str, *arguments: str, stdin: str = "", told: str = "stderr") -> Iterator[Server]:
+    """``python -m module arguments`` as a child, once its first line, on what ``told`` names, has named its address."""
     root = str(Path(__file__).resolve().parent.parent)
     process: Any = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE if told == "stdout" else subprocess.DEVNULL,
+        stderr=subprocess.PIPE if told == "stderr" else subprocess.DEVNULL,
         text=True,
         cwd=root,
         # As on a user's machine, where what was compiled is kept
         env={**os.environ, "PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": ""},
     )
+    output = getattr(process, told)
     try:
         process.stdin.write(stdin)
         process.stdin.close()
-        line = process.stderr.readline()
+        line = output.readline()
         found = ADDRESS.findall(line)
         if not found:
-            raise RuntimeError(f"{module} does not name its address: {(line + process.stderr.read()).strip()}")
-        yield Server(process, *map(int, found))
+            raise RuntimeError(f"{module} does not name its address: {(line + output.read()).strip()}")
+        yield Server(process, *map(int, found))._replace(line=line)
     finally:
         process.terminate()
         try:
@@ -75,7 +80,7 @@ def running(module: str, *arguments: str, stdin: str = "") -> Iterator[Server]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        process.stderr.close()
+        output.close()
 
 
 class Client:

@@ -34,7 +34,7 @@ NEVER_RUN = ("pip", "pip3", "sudo", "git", "docker", "vagrant", "packer", "apt-g
 
 #: Commands that serve until they are stopped.
 SERVING = re.compile(
-    r"(make simulator|enip_server|python3? -m cpppo\.server\.enip)(?![\w.])(?!.*(--help|--check|-h\b))"
+    r"(make simulator|enip_server|modbus_sim|python3? -m cpppo\.server\.enip)(?![\w.])(?!.*(--help|--check|-h\b))"
 )
 
 #: Put before every program of an example (as `sitecustomize`): documented port -> the one in use here.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from cpppo.errors import Error
 from cpppo.timing import clock
@@ -27,11 +27,6 @@ class PlcOffline(Error):
     """The device does not answer, and so cannot be written to."""
 
 
-class _Value(NamedTuple):
-    value: Any
-    at: float
-
-
 class poller:
     """The values of one device's addresses, as they were last polled.
 
@@ -44,10 +39,11 @@ class poller:
 
     def __init__(self, description: str | None = None, rate: float | None = None) -> None:
         self.description = description or "PLC"
-        self.rate = self.RATE if rate is None else _positive(rate)
+        self.rate = self.RATE if rate is None else positive(rate)
         self.online = False
         self._wanted: set[int] = set()
-        self._values: dict[int, _Value] = {}
+        self._values: dict[int, Any] = {}
+        self._asked: dict[int, float] = {}
         self._told: list[Change] = []
         self._guard = threading.Lock()
 
@@ -58,7 +54,7 @@ class poller:
     def poll(self, address: int, rate: float | None = None) -> None:
         """Poll `address` from now on, and all addresses every `rate` seconds if that is more often than so far."""
         if rate is not None:
-            self.rate = min(self.rate, _positive(rate))
+            self.rate = min(self.rate, positive(rate))
         if address not in self._wanted:
             self._poll(address)
 
@@ -76,8 +72,8 @@ class poller:
 
     def age(self, address: int) -> float | None:
         """Seconds since the value that `read` gives was asked of the device; None: there is no value."""
-        held = self._values.get(address)
-        return None if held is None else max(0.0, clock() - held.at)
+        asked = self._asked.get(address)
+        return None if asked is None else max(0.0, clock() - asked)
 
     def on_change(self, callback: Change) -> None:
         """Call `callback(address, old, new)` whenever a poll finds another value, or a value is lost (new is None).
@@ -106,8 +102,7 @@ class poller:
             self._wanted.add(address)
 
     def _read(self, address: int) -> Any:
-        held = self._values.get(address)
-        return None if held is None else held.value
+        return self._values.get(address)
 
     def _write(self, address: int, value: Any) -> None:
         raise PlcOffline(f"Write to PLC {self}/{address:6d} failed: Offline")
@@ -122,22 +117,23 @@ class poller:
     def _store_all(self, values: Mapping[int, Any], at: float | None = None, create: bool = False) -> None:
         """As `_store`, of all that one answer brought: whoever reads sees all of it or nothing."""
         asked = clock() if at is None else at
-        changes = []
         with self._guard:
-            for address, value in values.items():
-                if not create and address not in self._wanted:
-                    continue
-                held = self._values.get(address)
-                self._values[address] = _Value(value, asked)
-                if held is None or held.value != value:
-                    changes.append((address, None if held is None else held.value, value))
-        self._tell(changes)
+            if not create and not values.keys() <= self._wanted:
+                values = {address: values[address] for address in values if address in self._wanted}
+            held = list(map(self._values.get, values))
+            given = list(values.values())
+            self._values.update(values)
+            self._asked.update(dict.fromkeys(values, asked))
+        if held != given:
+            self._tell([change for change in zip(values, held, given, strict=True) if change[1] != change[2]])
 
     def _forget(self, addresses: Iterable[int]) -> None:
         """Give no value for these any more, until they are polled again."""
         with self._guard:
-            lost = [(address, self._values.pop(address, None)) for address in addresses]
-        self._tell([(address, held.value, None) for address, held in lost if held is not None])
+            lost = [(address, self._values.pop(address)) for address in addresses if address in self._values]
+            for address, _ in lost:
+                del self._asked[address]
+        self._tell([(address, value, None) for address, value in lost])
 
     def _tell(self, changes: Iterable[tuple[int, Any, Any]]) -> None:
         for address, old, new in changes:
@@ -182,7 +178,8 @@ def several(value: Any) -> Sequence[Any]:
     return tuple(value) if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else (value,)
 
 
-def _positive(rate: float) -> float:
+def positive(rate: float) -> float:
+    """A rate, in seconds; ValueError if it is none."""
     if not rate > 0:
         raise ValueError(f"a rate is a time in seconds, more than 0; not {rate!r}")
     return float(rate)

@@ -13,10 +13,8 @@ from typing import Any
 from cpppo.errors import Error
 from cpppo.remote import pymodbus_fixes as fixes
 from cpppo.remote.pdu import ExceptionReply, reply_values
-from cpppo.remote.polling import Poll, polling
-from cpppo.remote.schedule import Cadence
+from cpppo.remote.polling import Poll, Wait, polling
 from cpppo.remote.transacting import TIMEOUT_S
-from cpppo.timing import clock
 
 __all__ = ["poller_modbus"]
 
@@ -29,7 +27,7 @@ class poller_modbus(polling):
     Either `host` (and `port`, 502) of a Modbus/TCP device, or a `client`: one of pymodbus_fixes (a line's client may
     be shared by several pollers, each with its `unit`), or any synchronous client of pymodbus.  `rate` is the time
     from poll to poll, `timeout` that of one request of the client made for `host`, both in seconds; see `polling` for
-    the others.  `stop()` ends it, as the end of a `with` block does.
+    the others.  `stop()` ends it, as the end of a `with` block does.  `start`: False leaves it to `start()` to begin.
 
         with poller_modbus("pump 3", host="10.0.111.123", rate=.5) as plc:
             plc.poll(40001)
@@ -48,6 +46,7 @@ class poller_modbus(polling):
         port: int | None = None,
         rate: float | None = None,
         timeout: float = TIMEOUT_S,
+        start: bool = True,
     ) -> None:
         super().__init__(description, rate, reach, multi, unit)
         if (client is None) == (host is None):
@@ -60,7 +59,8 @@ class poller_modbus(polling):
         self._ended = threading.Event()
         self._woken = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"poll {self}", daemon=True)
-        self._thread.start()
+        if start:
+            self._thread.start()
 
     def __enter__(self) -> poller_modbus:
         return self
@@ -69,18 +69,30 @@ class poller_modbus(polling):
         self.stop()
 
     # ------------------------------------------------------------ what users call
+    def start(self) -> None:
+        """Begin to poll, where that was left for later."""
+        self._thread.start()
+
+    def poll_once(self) -> None:
+        """Poll all addresses once, now, in this thread; only before `start()`."""
+        if self.is_alive():
+            raise RuntimeError(f"{self} is polled by its thread already")
+        self._receive()
+
     def stop(self, timeout: float | None = 5.0) -> bool:
         """End polling, and close the client if it is our own; whether the thread ended within `timeout` seconds."""
         self._ended.set()
         self._woken.set()
         if self._own:
             self._through.abort()
+        if self._thread.ident is None and self._own:
+            self.client.close()
         self.join(timeout)
         return not self.is_alive()
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until the thread has ended."""
-        if self._thread is not threading.current_thread():
+        if self._thread is not threading.current_thread() and self._thread.ident is not None:
             self._thread.join(timeout)
 
     def is_alive(self) -> bool:
@@ -101,40 +113,26 @@ class poller_modbus(polling):
         return fixes.modbus_bad_address(f"{text} ({exc})")
 
     # ------------------------------------------------------------ the thread
-    def _wants(self, ranges: set[tuple[int, int]]) -> None:
-        super()._wants(ranges)
+    def _wake(self) -> None:
         self._woken.set()
 
-    def poll(self, address: int, rate: float | None = None, count: int = 1) -> None:
-        before = self.rate
-        super().poll(address, rate, count)
-        if self.rate != before:
-            self._woken.set()
-
     def _receive(self) -> None:
-        """Poll all addresses once, now; for the thread."""
+        """Poll all addresses once, now; for whoever has the thread's part."""
         self._move(self._steps())
 
     def _run(self) -> None:
-        cadence: Cadence | None = None
+        turns = self._turns()
+        turn = next(turns)
         while not self._ended.is_set():
-            now = clock()
-            if cadence is not None:
-                cadence.hasten(self.rate, now)
-            if cadence is None or now < cadence.due:
-                fresh = self._woken.wait(None if cadence is None else cadence.due - now)
+            woken = False
+            if isinstance(turn, Wait):
+                woken = self._woken.wait(turn.seconds)
                 self._woken.clear()
                 if self._ended.is_set():
                     break
-                if cadence is not None and fresh:
-                    self._guarded(self._new_steps())
-                if cadence is None and self.addresses:
-                    cadence = Cadence(self.rate, clock())
-                continue
-            self._guarded(self._steps())
-            missed = cadence.next(clock())
-            if missed:
-                log.warning("Polling: PLC %s slipped; missed %d cycles", self, missed)
+            else:
+                self._guarded(turn)
+            turn = turns.send(woken)
         if self._own:
             self.client.close()
 

@@ -18,18 +18,29 @@ from typing import Any, NamedTuple
 from cpppo.errors import Error, Timeout, UsageError
 from cpppo.remote import pdu
 from cpppo.remote.load import Load
-from cpppo.remote.plc import PlcOffline, poller, several
+from cpppo.remote.plc import PlcOffline, poller, positive, several
 from cpppo.remote.ranges import locate, shatter, spelled
-from cpppo.remote.schedule import Plan, Range
+from cpppo.remote.schedule import Cadence, Plan, Range
 from cpppo.remote.transacting import NotConnected
 from cpppo.timing import clock
 
-__all__ = ["Counts", "Poll", "Write", "polling"]
+__all__ = ["Counts", "Poll", "Turns", "Wait", "Write", "polling"]
 
 log = logging.getLogger("cpppo.remote.polling")
 
 #: A poll of a device: data units to be sent, replies to be received; it returns nothing.
 Poll = Generator[bytes, bytes, None]
+
+
+class Wait(NamedTuple):
+    """Nothing is to be done for so many seconds (None: for ever), or until an address or a rate is asked for."""
+
+    seconds: float | None
+
+
+#: What to do next, for ever: a poll to be moved, or a wait; after a wait it is sent whether something was asked for.
+Turns = Generator[Poll | Wait, bool, None]
+
 
 #: Exceptions that may be due to one address of a request, or to its length; and those that a gateway gives for a
 #: device that does not answer it.
@@ -86,6 +97,8 @@ class polling(poller):
         self._plan = Plan(reach)
         self._groups: set[Range] = set()
         self._new: set[Range] = set()
+        self._planned = True
+        self._polled: list[Callable[[], object]] = []
         self._load = Load()
         self._begun: float | None = None
         self._tried = False
@@ -106,7 +119,7 @@ class polling(poller):
     def polling(self) -> set[Range]:
         """The requests of a poll: (address, count)."""
         with self._guard:
-            return set(self._plan.requests(clock()))
+            return set(self._plans().requests(clock()))
 
     @property
     def refused(self) -> list[Range]:
@@ -118,11 +131,18 @@ class polling(poller):
         """How often polls of an address failed, since it is polled."""
         return self._counts.get(address) or Counts()
 
+    def on_poll(self, callback: Callable[[], object]) -> None:
+        """Call `callback()` after each poll of all addresses, by whoever polls, as on_change says."""
+        self._polled.append(callback)
+
     def poll(self, address: int, rate: float | None = None, count: int = 1) -> None:
         """As poller.poll, of `count` addresses that are always read in one request (125 registers or 2000 bits)."""
+        if rate is not None and positive(rate) < self.rate:
+            self.rate = float(rate)
+            self._wake()
         wanted = (address, count)
         if count == 1 or wanted in self._groups:
-            super().poll(address, rate)
+            super().poll(address)
             return
         place = locate(address)
         if count < 1 or address + count - 1 > place.last or count > pdu.READ_LIMIT[place.table.bits]:
@@ -130,7 +150,7 @@ class polling(poller):
         with self._guard:
             self._wanted.update(range(address, address + count))
             self._wants({wanted})
-        super().poll(address, rate)
+        super().poll(address)
 
     def _poll(self, address: int) -> None:
         locate(address)  # UsageError: there is no such address
@@ -141,20 +161,51 @@ class polling(poller):
     def _wants(self, ranges: set[Range]) -> None:
         self._groups |= ranges
         self._new |= ranges
-        self._plan.want(self._groups)
+        self._planned = False
+        self._wake()
+
+    def _plans(self) -> Plan:
+        """The plan of all that is wanted by now: thousands of addresses come one by one, and are sorted once."""
+        if not self._planned:
+            self._planned = True
+            self._plan.want(self._groups)
+        return self._plan
+
+    def _wake(self) -> None:
+        """There is something to do: whoever waits is to look."""
+
+    # ------------------------------------------------------------ polls in turn
+    def _turns(self, after: float = 0.0) -> Turns:
+        """All that is to be done from now on; the first poll is due `after` seconds from the first address."""
+        cadence: Cadence | None = None
+        while True:
+            now = clock()
+            if cadence is not None:
+                cadence.hasten(self.rate, now)
+                if now >= cadence.due:
+                    yield self._steps()
+                    missed = cadence.next(clock())
+                    if missed:
+                        log.warning("Polling: PLC %s slipped; missed %d cycles", self, missed)
+                    continue
+            woken = yield Wait(None if cadence is None else cadence.due - now)
+            if cadence is None and self._wanted:
+                cadence = Cadence(self.rate, clock() + after)
+            elif woken and self._new and self.counter:
+                yield self._new_steps()
 
     # ------------------------------------------------------------ a poll
     def _steps(self) -> Poll:
         """A poll of all addresses; yields data units of requests, is sent those of replies or thrown errors."""
         with self._guard:
             self._new.clear()
-            planned = self._plan.requests(clock())
+            planned = self._plans().requests(clock())
         yield from self._requests(planned, self._whole)
 
     def _new_steps(self) -> Poll:
         """A poll of those addresses alone that nobody asked for before the last poll."""
         with self._guard:
-            planned = self._plan.of(self._new)
+            planned = self._plans().of(self._new)
             self._new.clear()
         yield from self._requests(planned, self._some)
 
@@ -170,6 +221,11 @@ class polling(poller):
             self._set_online(True)
         elif silent:
             self._set_online(False)
+        for callback in tuple(self._polled):
+            try:
+                callback()
+            except Exception:
+                log.exception("PLC %s: a function called after a poll failed", self)
 
     def _requests(self, planned: Sequence[Range], ended: Callable[[int, int], object]) -> Poll:
         begun = clock()

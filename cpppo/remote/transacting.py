@@ -19,7 +19,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from cpppo.errors import Error, RemoteProtocolError, Timeout, UsageError
-from cpppo.remote.framing import TcpFrames, rtu_frame, tcp_frame
+from cpppo.remote.exchange import TcpExchange
+from cpppo.remote.framing import rtu_frame
 from cpppo.remote.pdu import reply_problem
 from cpppo.timing import clock
 
@@ -36,8 +37,6 @@ __all__ = [
 
 #: Seconds that a transaction may take as a whole, where nobody says otherwise.
 TIMEOUT_S = 2.0
-#: Transactions without an answer after which a TCP connection is taken for dead and closed.
-SILENT = 3
 #: Time-outs for which an answer that did not come is still expected on a serial line.
 LATE = 2
 #: Bits of an octet on a serial line: start, 8 of data, parity or stop, stop.
@@ -163,8 +162,7 @@ class TcpTransactions(Transactions):
 
     def __init__(self, *args: Any, **kwds: Any) -> None:
         super().__init__(*args, **kwds)
-        self._frames = TcpFrames()
-        self._number = self._silent = 0
+        self._told = TcpExchange()
 
     def __str__(self) -> str:
         return f"{self.place[0]}:{self.place[1]}"
@@ -172,8 +170,7 @@ class TcpTransactions(Transactions):
     def _open(self, left: float) -> None:
         self.socket = socket.create_connection(self.place, left)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._frames = TcpFrames()
-        self._silent = 0
+        self._told.opened()
 
     def abort(self) -> None:
         held = self.socket
@@ -182,22 +179,11 @@ class TcpTransactions(Transactions):
                 held.shutdown(socket.SHUT_RDWR)
 
     def _exchange(self, pdu: bytes, unit: int, answered: bool, until: float) -> bytes:
-        self._number = number = self._number % 0xFFFF + 1
-        self._send(tcp_frame(number, unit, pdu), until)
-        seen = ""
-        while answered:
-            for framed in self._frames.feed(self._received(until, seen)):
-                if framed.transaction != number:
-                    seen = f"but one to transaction {framed.transaction} of {number}"
-                    continue
-                self._silent = 0
-                problem = reply_problem(pdu, framed.pdu)
-                if framed.unit != unit:
-                    problem = f"unit {framed.unit} answered, where {unit} was asked"
-                if problem:
-                    raise RemoteProtocolError(problem)
-                return framed.pdu
-        return b""
+        self._send(self._told.request(pdu, unit, answered), until)
+        reply = None if answered else b""
+        while reply is None:
+            reply = self._told.feed(self._received(until))
+        return reply
 
     def _send(self, octets: bytes, until: float) -> None:
         held = self.socket
@@ -208,8 +194,8 @@ class TcpTransactions(Transactions):
             self.close()
             raise self.not_connected(f"{self}: the connection is lost: {exc}") from exc
 
-    def _received(self, until: float, seen: str) -> bytes:
-        """Octets, whatever there is.  A connection in mid-reply, or silent for long, is closed."""
+    def _received(self, until: float) -> bytes:
+        """Octets, whatever there is."""
         left = until - clock()
         try:
             if left <= 0:
@@ -217,12 +203,9 @@ class TcpTransactions(Transactions):
             self.socket.settimeout(left)
             octets = cast(bytes, self.socket.recv(4096))
         except TimeoutError:
-            self._silent += 1
-            if self._frames.partial:
-                seen = seen or "but a part of one"
-            if self._frames.partial or self._silent >= SILENT:
+            if self._told.expired():
                 self.close()
-            raise self._late(seen) from None
+            raise self._late(self._told.seen) from None
         except (OSError, AttributeError) as exc:
             self.close()
             raise self.no_answer(f"{self}: the connection ended before an answer came: {exc}") from exc

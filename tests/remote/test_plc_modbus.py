@@ -321,3 +321,19 @@ def test_settings_that_cannot_be(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         poller_modbus("fake", **options)
     assert [thread for thread in threading.enumerate() if thread.name == "poll fake"] == []
+
+
+def test_a_serial_device_that_is_unplugged() -> None:
+    """The thread goes on without it, and finds the device when the line is there again."""
+    with SerialDevice(lambda request: iter([rtu(request, b"\3\2\0\7")])) as device:
+        client = modbus_client_rtu(port=device.path, baudrate=115200, timeout=0.3)
+        plc = poller_modbus("serial", client, rate=0.05)
+        until(lambda: plc.read(40001) == 7)
+        device.unplug()
+        until(lambda: not plc.online)
+        assert plc.read(40001) is None
+    with SerialDevice(lambda request: iter([rtu(request, b"\3\2\0\x08")])) as device:
+        client.comm_params.host = device.path
+        until(lambda: plc.read(40001) == 8)
+        assert plc.stop()
+        client.close()

@@ -115,7 +115,7 @@ def test_a_device_that_floods(transport: Transport) -> None:
     over = threading.Event()
     with transport(flood) as device:
         client = client_of(device, timeout=0.3)
-        with pytest.raises(NoAnswer, match="but one to transaction 2 of 1|but unit 2 answered"):
+        with pytest.raises((BadReply, NoAnswer), match="octets that answer nothing|but unit 2 answered"):
             client.transact(READ)
         over.set()
         client.close()

@@ -18,9 +18,9 @@ from time import localtime, strftime, time
 from typing import Any
 
 from cpppo.errors import Error, StatusError, UsageError
-from cpppo.history import Writer
 from cpppo.logs import NORMAL
 from cpppo.server.command import format_address, parse_address, read_lines
+from cpppo.server.ending import recording_to
 from cpppo.server.enip.client import catalog, inventory, report
 from cpppo.server.enip.client.arguments import parse_arguments
 from cpppo.server.enip.client.commands import FAILED, OK, Unreachable, connected, ended, logged
@@ -182,11 +182,7 @@ def _recorder(path: str | None) -> Iterator[Callable[[Result, str], None]]:
     if path is None:
         yield lambda result, text: None
         return
-    with Writer(path) as writer:
-        try:
-            writer.open()
-        except OSError as exc:
-            raise UsageError(f"cannot record to {path}: {exc.strerror}; name a file that can be written") from exc
+    with recording_to(path) as writer:
         yield partial(record, writer)
 
 
