@@ -3,8 +3,8 @@
 Documents speak of the standard ports on this host or some other; the runner sends all of it to servers of its
 own on free ports: whatever Python program an example starts is told, before anything else runs in it, to bind
 and connect there instead (see PORTS). An example that starts a server leaves it up for those that follow; one of TOML
-is a plant file or one for `modbus_sim`, which must be right, and with `:tangle NAME` is that file for those that
-follow.
+is a plant file, one for `modbus_sim` if it has values, or for the bridge if it has devices; it must be right, and
+with `:tangle NAME` is that file for those that follow.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from cpppo.remote.bridge_config import parse_bridge
 from cpppo.remote.modbus_sim_config import parse_config
 from cpppo.server.enip.plant import parse_plant
 from tests.orgblocks import Block, blocks, normalised, registry_installs
@@ -124,9 +125,11 @@ class Runner:
             self.compare(block.line, self.finish(block.line, [sys.executable, "-c", block.program]), block.output)
 
     def configuration(self, block: Block) -> None:
-        """A TOML file: of a simulated Modbus device if it has [values], else of a plant."""
+        """A TOML file: of the bridge, of a simulated Modbus device, or of a plant."""
         octets, name = block.text.encode(), f"line {block.line}"
-        if re.search(r"^\[values\]", block.text, re.MULTILINE):
+        if "[devices." in block.text:
+            assert parse_bridge(octets, name).devices
+        elif re.search(r"^\[values\]", block.text, re.MULTILINE):
             assert parse_config(octets, name).values
         else:
             plant = parse_plant(octets, name)
