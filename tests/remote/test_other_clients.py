@@ -123,7 +123,8 @@ def test_wireshark_understands_our_frames(protocol: str) -> None:
     for first in (1, 10001, 30001, 40001):
         served.define(first, [1] * 200)
     exchange = []
-    for number, request in enumerate(REQUESTS, 1):
+    requests = [request for request in REQUESTS if len(request) > 1 or not rtu]  # it takes one so short for none
+    for number, request in enumerate(requests, 1):
         for way, octets in ((pcap_oracle.C2S, request), (pcap_oracle.S2C, answer(request, served))):
             exchange.append((way, rtu_frame(9, octets) if rtu else tcp_frame(number, 9, octets)))
     options = ("-o", "mbrtu.crc_verification:TRUE") if rtu else ()
@@ -134,6 +135,6 @@ def test_wireshark_understands_our_frames(protocol: str) -> None:
     for number, found in enumerate(pdus):
         assert rtu or found.number("mbtcp.trans_id") == number // 2 + 1
         assert found.number(f"{protocol}.unit_id") == 9
-        assert found.number("modbus.func_code") & 0x7F == REQUESTS[number // 2][0]
+        assert found.number("modbus.func_code") & 0x7F == requests[number // 2][0]
         assert not rtu or found.first("mbrtu.crc16.status", generated=True) == "1"
     assert pdus[-1].number("modbus.exception_code") == 2
