@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("cpppo.grammar*", "grammar"),
     ("cpppo.history.__main__", "cli"),
     ("cpppo.history*", "history"),
-    ("cpppo.remote.bridge", "cli"),
+    ("cpppo.remote.bridge*", "cli"),
     ("cpppo.remote.modbus_poll*", "cli"),
     ("cpppo.remote.modbus_sim*", "cli"),
     ("cpppo.remote*", "remote"),

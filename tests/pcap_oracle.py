@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """pcap_oracle -- ask Wireshark's dissectors what a byte stream means (no capture, no root).
 
-An independent conformance oracle for EtherNet/IP + CIP (TCP/UDP 44818) and Modbus/TCP
-(502): wrap payload bytes in synthetic Ethernet/IPv4/TCP (or UDP) headers, write a pcap
-file, let ``tshark`` dissect it, and return per-PDU fields plus everything objectionable.
+An independent conformance oracle for EtherNet/IP + CIP (TCP/UDP 44818), Modbus/TCP (502)
+and Modbus/RTU (over TCP, a frame an item): wrap payload bytes in synthetic
+Ethernet/IPv4/TCP (or UDP) headers, write a pcap file, let ``tshark`` dissect it, and
+return per-PDU fields plus everything objectionable.
 
     from pcap_oracle import C2S, S2C, available, check, dissect
 
@@ -72,6 +73,7 @@ Exchange = Sequence[tuple[str, bytes]]
 PROTOCOLS: dict[str, tuple[int, tuple[str, ...], int, str]] = {
     "enip": (44818, ("enip", "cip"), 24, "enip.length"),
     "mbtcp": (502, ("mbtcp", "modbus"), 6, "mbtcp.len"),
+    "mbrtu": (502, ("mbrtu", "modbus"), 0, ""),  # no length: as long as its fields
 }
 SEVERITY = {"comment": 0x100000, "chat": 0x200000, "note": 0x400000, "warn": 0x600000, "error": 0x800000}
 
@@ -144,6 +146,8 @@ class Pdu:
     def size(self) -> int:
         """Stream bytes the PDU claims by its own length field (0 when it shows none)."""
         _, _, header, length = PROTOCOLS[self.layer]
+        if not length:
+            return max(self.claimed, default=self.pos - 1) + 1 - self.pos
         return header + self.number(length) if self.first(length) else 0
 
     def text(self) -> str:

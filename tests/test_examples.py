@@ -3,7 +3,8 @@
 Documents speak of the standard ports on this host or some other; the runner sends all of it to servers of its
 own on free ports: whatever Python program an example starts is told, before anything else runs in it, to bind
 and connect there instead (see PORTS). An example that starts a server leaves it up for those that follow; one of TOML
-is a plant file, which must be right, and with `:tangle NAME` is that file for those that follow.
+is a plant file, one for `modbus_sim` if it has values, or for the bridge if it has devices; it must be right, and
+with `:tangle NAME` is that file for those that follow.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from cpppo.remote.bridge_config import parse_bridge
+from cpppo.remote.modbus_sim_config import parse_config
 from cpppo.server.enip.plant import parse_plant
 from tests.orgblocks import Block, blocks, normalised, registry_installs
 from tests.tools import ROOT, Server, need, python_environment
@@ -32,7 +35,8 @@ NEVER_RUN = ("pip", "pip3", "sudo", "git", "docker", "vagrant", "packer", "apt-g
 
 #: Commands that serve until they are stopped.
 SERVING = re.compile(
-    r"(make simulator|enip_server|modbus_sim|python3? -m cpppo\.server\.enip)(?![\w.])(?!.*(--help|--check|-h\b))"
+    r"(make simulator|enip_server|modbus_sim|python3? -m cpppo\.(server\.enip|remote\.modbus_sim))(?![\w.])"
+    r"(?!.*(--help|--check|-h\b))"
 )
 
 #: Put before every program of an example (as `sitecustomize`): documented port -> the one in use here.
@@ -112,14 +116,24 @@ class Runner:
         if block.excuse is not None:
             assert block.excuse, f"line {block.line}: 'not run, because' gives no reason"
         elif block.language == "toml":
-            plant = parse_plant(block.text.encode(), f"line {block.line}")
-            plant.populate(plant.device())
+            self.configuration(block)
         elif block.language in SHELLS:
             for line, command, output in block.commands():
                 self.shell(line, command, output)
         elif block.language == "python":
             self.server_for(44818)
             self.compare(block.line, self.finish(block.line, [sys.executable, "-c", block.program]), block.output)
+
+    def configuration(self, block: Block) -> None:
+        """A TOML file: of the bridge, of a simulated Modbus device, or of a plant."""
+        octets, name = block.text.encode(), f"line {block.line}"
+        if "[devices." in block.text:
+            assert parse_bridge(octets, name).devices
+        elif re.search(r"^\[values\]", block.text, re.MULTILINE):
+            assert parse_config(octets, name).values
+        else:
+            plant = parse_plant(octets, name)
+            plant.populate(plant.device())
 
     def shell(self, line: int, command: str, output: str | None) -> None:
         if SERVING.match(command):

@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMPLETE = "CPPPO_TESTS_COMPLETE"
 
 #: The address named by a start-up line.
-ADDRESS = re.compile(r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[?::1?\]?):(\d+)")
+ADDRESS = re.compile(r"(127\.0\.0\.1|0\.0\.0\.0|localhost|\[?::1?\]?|address = ):(\d+)")
 
 DEADLINE_S = 20.0
 
@@ -166,7 +166,10 @@ class Server:
             self.process.send_signal(signal.SIGINT)
             self._end()
             raise
-        self.host, self.port = "127.0.0.1" if host in ("0.0.0.0", "localhost") else host.strip("[]"), int(port)
+        self.host, self.port = (
+            "127.0.0.1" if host in ("0.0.0.0", "localhost", "address = ") else host.strip("[]"),
+            int(port),
+        )
         return self
 
     def wait_for(self, pattern: str | re.Pattern[str]) -> re.Match[str]:

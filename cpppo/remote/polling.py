@@ -309,12 +309,12 @@ class polling(poller):
         log.debug("Polling: PLC %s %s: %s", self, spelled(*request), exc)
 
     def _set_online(self, online: bool) -> None:
+        if not online:
+            self._forget(list(self._values))  # first: who hears that it is offline finds no value any more
         if online != self.online or not self._tried:
             self._tried = True
             self.online = online
             log.critical("Polling: PLC %s %s", self, "online" if online else "offline")
-        if not online:
-            self._forget(list(self._values))
 
     # ------------------------------------------------------------ a write
     def _writes(self, address: int, value: Any) -> list[Write]:

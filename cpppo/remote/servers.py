@@ -270,6 +270,14 @@ class RtuServes(Serves):
     comm_params: Any
     loop: asyncio.AbstractEventLoop
 
+    async def listen(self) -> bool:
+        try:
+            return await super().listen()
+        except OSError:
+            raise
+        except Exception as exc:  # termios.error and ValueError: of settings
+            raise OSError(f"{self.address} does not take these settings: {exc}") from exc
+
     async def refuse(self) -> None:
         pass  # there are none but the line itself
 

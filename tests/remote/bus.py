@@ -7,6 +7,9 @@ import pty
 import select
 import threading
 import tty
+from typing import TypeVar
+
+Self = TypeVar("Self", bound="Bus")
 
 
 class Bus:
@@ -21,13 +24,19 @@ class Bus:
         self._slaves = [slave for _, slave in pairs]
         self.paths = [os.ttyname(slave) for slave in self._slaves]
         self._wakes, self._waker = os.pipe()
+        self._unplugged = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def carry(self, octets: bytes) -> bytes:
         """What becomes of octets on the line: what a test puts in its place makes noise."""
         return octets
 
-    def __enter__(self) -> Bus:
+    def unplug(self) -> None:
+        """Take the first end away."""
+        os.write(self._waker, b"u")
+        assert self._unplugged.wait(10)
+
+    def __enter__(self: Self) -> Self:
         self._thread.start()
         return self
 
@@ -42,7 +51,12 @@ class Bus:
         while True:
             ready = select.select([*self._masters, self._wakes], [], [])[0]
             if self._wakes in ready:
-                return
+                if os.read(self._wakes, 1) == b"x":
+                    return
+                for one in (self._masters.pop(0), self._slaves.pop(0)):
+                    os.close(one)
+                self._unplugged.set()
+                continue
             for master in ready:
                 octets = self.carry(os.read(master, 4096))
                 for other in self._masters:

@@ -126,7 +126,7 @@ def test_on_a_serial_line() -> None:
     """An address that begins with / is a serial device, with the settings of -c."""
     with Line() as line:
         process = subprocess.Popen(
-            [*COMMAND, "-a", line.ports[0], "-c", '{"baudrate":19200,"slaves":[1]}', "40001-40100=99"],
+            [*COMMAND, "-a", line.paths[0], "-c", '{"baudrate":19200,"slaves":[1]}', "40001-40100=99"],
             stdout=subprocess.PIPE,
             text=True,
             env=python_environment(),
@@ -134,7 +134,7 @@ def test_on_a_serial_line() -> None:
         try:
             assert process.stdout is not None
             first = process.stdout.readline()
-            assert first == (f"Success; Started Modbus/RTU Simulator; PID = {process.pid}; address = {line.ports[0]}\n")
+            assert first == (f"Success; Started Modbus/RTU Simulator; PID = {process.pid}; address = {line.paths[0]}\n")
             reply = rtu_frame(1, bytes.fromhex("03020063"))
             assert line.ask(rtu_frame(1, bytes.fromhex("0300000001")), len(reply)) == reply
             assert line.ask(rtu_frame(2, bytes.fromhex("0300000001")), 1, 0.2) == b""

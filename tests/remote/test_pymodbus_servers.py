@@ -130,8 +130,8 @@ def test_our_serial_server_of_pymodbus_devices() -> None:
     """On a serial line, too: among noise, others' units in silence, broadcasts executed and not answered."""
     simulated = SimDevice(1, simdata=[SimData(0, values=[5] * 10, datatype=DataType.REGISTERS)])
     with Line(noise=b"\xff") as line:
-        with Hosted(lambda: modbus_server_rtu(simulated, port=line.ports[0], units=[1])) as hosted:
-            assert hosted.address == line.ports[0]
+        with Hosted(lambda: modbus_server_rtu(simulated, port=line.paths[0], units=[1])) as hosted:
+            assert hosted.address == line.paths[0]
             reply = rtu_frame(1, bytes.fromhex("0304 0005 0005"))
             assert line.ask(rtu_frame(1, READ), len(reply)) == reply
             assert line.ask(rtu_frame(2, READ), 1, 0.2) == b""
@@ -140,11 +140,29 @@ def test_our_serial_server_of_pymodbus_devices() -> None:
             assert line.ask(rtu_frame(1, READ), len(changed)) == changed
 
 
+def test_the_newest_request_of_a_line_is_answered_by_pymodbus_devices() -> None:
+    """Of requests that come together all are executed, in their order, and the last one is answered."""
+    simulated = SimDevice(1, simdata=[SimData(0, values=[5] * 10, datatype=DataType.REGISTERS)])
+    with Line() as line, Hosted(lambda: modbus_server_rtu(simulated, port=line.paths[0])):
+        reply = rtu_frame(1, bytes.fromhex("0304 0063 0005"))
+        asked = rtu_frame(1, bytes.fromhex("06 0000 0063")) + rtu_frame(1, READ)
+        assert line.ask(asked, len(reply) + 1, 0.2) == reply
+
+
+def test_broadcasts_over_tcp() -> None:
+    """With broadcast_enable unit 0 is everybody on TCP, too: executed, and not answered."""
+    store = modbus_store({1: device(), 2: device()})
+    with Hosted(lambda: modbus_server_tcp(store, address=("127.0.0.1", 0), broadcast_enable=True)) as hosted:
+        assert replies(hosted.address, bytes.fromhex("06 0000 0063"), READ, unit=0, count=1) == []
+        assert replies(hosted.address, READ, unit=2) == [bytes.fromhex("0304 0063 0002")]
+    assert [one[40001] for one in store.every] == [0x63, 0x63]
+
+
 def test_pymodbus_serial_client() -> None:
     """pymodbus' serial client reads and writes over a line."""
     served = device()
-    with Line(2) as line, Hosted(lambda: modbus_server_rtu(modbus_store({1: served}), port=line.ports[0])):
-        client = ModbusSerialClient(line.ports[1], baudrate=19200, retries=0, timeout=5)
+    with Line(2) as line, Hosted(lambda: modbus_server_rtu(modbus_store({1: served}), port=line.paths[0])):
+        client = ModbusSerialClient(line.paths[1], baudrate=19200, retries=0, timeout=5)
         try:
             assert client.connect()
             assert client.read_holding_registers(0, count=3).registers == [1, 2, 3]

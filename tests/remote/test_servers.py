@@ -321,14 +321,14 @@ SILENT_S = 0.2
 )
 def test_requests_are_found_in_noise(noise: bytes) -> None:
     """Whatever comes before a request, it is answered at once."""
-    with Line(noise=noise) as line, simulator("40001=99,100", address=line.ports[0], units=[1]):
+    with Line(noise=noise) as line, simulator("40001=99,100", address=line.paths[0], units=[1]):
         for _ in range(3):
             assert line.ask(RTU_READ, len(RTU_VALUES)) == RTU_VALUES
 
 
 def test_a_request_of_a_serial_line_may_come_in_pieces() -> None:
     """Octet by octet is a request, too."""
-    with Line() as line, simulator("40001=99,100", address=line.ports[0]):
+    with Line() as line, simulator("40001=99,100", address=line.paths[0]):
         for octet in RTU_READ:
             line.send(bytes((octet,)))
         assert line.hear(len(RTU_VALUES), 10) == RTU_VALUES
@@ -336,7 +336,7 @@ def test_a_request_of_a_serial_line_may_come_in_pieces() -> None:
 
 def test_a_beginning_is_forgotten_after_a_silence() -> None:
     """A request that stays incomplete does not take octets of a later one."""
-    with Line() as line, simulator("40001=99,100", address=line.ports[0]):
+    with Line() as line, simulator("40001=99,100", address=line.paths[0]):
         long = bytes.fromhex("01 10 0000 0002 04")  # would take the next 6 octets, and the CRC might even be right
         assert line.ask(long, 1, SILENT_S) == b""
         assert line.ask(RTU_READ, len(RTU_VALUES)) == RTU_VALUES
@@ -346,7 +346,7 @@ def test_a_beginning_is_forgotten_after_a_silence() -> None:
 def test_three_servers_on_one_line(noise: bytes) -> None:
     """Each answers for its own unit; the replies of others are no requests, and others' requests are not answered."""
     with Line(3, noise) as line:
-        sims = [simulator(f"40001={number}", address=line.ports[number - 1], units=[number]) for number in (1, 2, 3)]
+        sims = [simulator(f"40001={number}", address=line.paths[number - 1], units=[number]) for number in (1, 2, 3)]
         try:
             for one in sims:
                 one.start()
@@ -362,7 +362,7 @@ def test_three_servers_on_one_line(noise: bytes) -> None:
 
 def test_unit_0_is_everybody() -> None:
     """A write to unit 0 is executed by all units, and nobody answers; nor to a read."""
-    with Line() as line, simulator("40001=1", address=line.ports[0], units=[1, 2]) as served:
+    with Line() as line, simulator("40001=1", address=line.paths[0], units=[1, 2]) as served:
         assert line.ask(rtu_frame(0, bytes.fromhex("06 0000 0007")), 1, SILENT_S) == b""
         assert served.unit(1)[40001] == served.unit(2)[40001] == 7
         assert line.ask(rtu_frame(0, READ), 1, SILENT_S) == b""
@@ -370,7 +370,7 @@ def test_unit_0_is_everybody() -> None:
 
 def test_the_newest_request_is_answered() -> None:
     """Of requests that come together all are executed, and the last is answered: no one waits for the others."""
-    with Line() as line, simulator("40001=99,100", address=line.ports[0]) as served:
+    with Line() as line, simulator("40001=99,100", address=line.paths[0]) as served:
         write = rtu_frame(1, bytes.fromhex("06 0000 0063"))
         assert line.ask(rtu_frame(1, bytes.fromhex("06 0001 0064")) + write, len(write) + 1, SILENT_S) == write
         assert served[40001:40003] == [0x63, 0x64]
@@ -392,12 +392,12 @@ def test_a_device_that_is_unplugged_is_opened_again(
     logging.getLogger("cpppo.remote.sim").addHandler(waits)
     try:
         with Line(2) as line:
-            os.symlink(line.ports[0], link)
+            os.symlink(line.paths[0], link)
             with simulator("40001=99,100", address=link, reconnect_delay=0.05) as served:
                 assert line.ask(RTU_READ, len(RTU_VALUES)) == RTU_VALUES
                 os.unlink(link)
-                line.unplug(0)
-                os.symlink(line.ports[1], link)
+                line.unplug()
+                os.symlink(line.paths[1], link)
                 assert back.wait(10)
                 assert line.ask(RTU_READ, len(RTU_VALUES)) == RTU_VALUES
                 assert served.address == link
@@ -413,9 +413,15 @@ def test_a_serial_device_that_is_not_there() -> None:
         simulator("40001", address="/nowhere/ttyS9").start()
 
 
+def test_settings_that_a_device_does_not_take() -> None:
+    """A pseudo terminal has no mark parity: that is an OSError, with the device's name."""
+    with Line() as line, pytest.raises(OSError, match=f"{line.paths[0]} does not take these settings"):
+        simulator("40001", address=line.paths[0], parity="M").start()
+
+
 def test_the_echo_of_an_adapter_is_no_request() -> None:
     """With handle_local_echo, what the server sent itself is passed over."""
-    with Line() as line, simulator("40001=99,100", address=line.ports[0], handle_local_echo=True):
+    with Line() as line, simulator("40001=99,100", address=line.paths[0], handle_local_echo=True):
         write = rtu_frame(1, bytes.fromhex("06 0000 0063"))
         assert line.ask(write, len(write)) == write
         assert line.ask(write, 1, SILENT_S) == b""  # the echo of the reply: else this would be answered for ever

@@ -85,7 +85,7 @@ def main(
             return _failed(2, f"cannot read {exc.filename}: {exc.strerror}; name a plant file that can be read")
         except PlantError as exc:
             print(exc, file=sys.stderr)
-            return _failed(2, f"{settings.config} has {_mistakes(exc)}; see above")
+            return _failed(2, f"{settings.config} has {exc.count}; see above")
         except UsageError as exc:
             return _failed(2, exc)
         except KeyboardInterrupt:  # while tags were read from standard input
@@ -168,11 +168,6 @@ def _serve(
 def _failed(code: int, reason: object) -> int:
     print(f"enip_server: {reason}", file=sys.stderr)
     return code
-
-
-def _mistakes(exc: PlantError) -> str:
-    count = len(exc.problems)
-    return f"{count} mistake{'' if count == 1 else 's'}"
 
 
 def _device(settings: Settings, attribute_class: type[Attribute], identity_class: type[Identity]) -> tuple[Device, str]:

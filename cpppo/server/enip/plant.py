@@ -11,29 +11,25 @@ once; what depends on a mistake is not told again.  Must not know sockets or the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from cpppo.errors import UsageError
 from cpppo.server.enip.device import Attribute, Device, Identity, Profile
 from cpppo.server.enip.options import TagSpec
-from cpppo.server.enip.plant_problems import NAME_LENGTH, Problems
+from cpppo.server.enip.plant_problems import NAME_LENGTH, Mistakes, Problems, located
 from cpppo.server.enip.plant_reader import PlacedTag, read_tables
 from cpppo.server.enip.tagging import add
-from cpppo.server.enip.toml import Document, Keys, dotted, key_lines, line_of, parse_toml
+from cpppo.server.enip.toml import Document, Keys, parse_toml
 from cpppo.server.enip.wire.strings import KINDS
 from cpppo.server.enip.wire.types import Kind
 
 __all__ = ["NAME_LENGTH", "Plant", "PlantError", "parse_plant", "read_plant"]
 
 
-class PlantError(UsageError):
+class PlantError(Mistakes):
     """A plant file with mistakes, a line of text each; ``problems``: (line, key, what is wrong)."""
-
-    def __init__(self, name: str, problems: Iterable[tuple[int, str, str]]) -> None:
-        self.problems = sorted(problems)
-        super().__init__("\n".join(f"{name}:{line}: {key}: {text}" for line, key, text in self.problems))
 
 
 class Plant(NamedTuple):
@@ -63,7 +59,7 @@ class Plant(NamedTuple):
         """Add the tags and programs to a device; PlantError for those it cannot have."""
         problems = list(self._added(device, attribute_class))
         if problems:
-            raise PlantError(self.file, _located(self.document, problems))
+            raise PlantError(self.file, located(self.document._replace(repeated=()), problems))
         for name in self.programs:
             device.add_program(name)
 
@@ -102,11 +98,5 @@ def parse_plant(octets: bytes, name: str = "plant.toml", identity: Profile | Non
     problems = Problems()
     plant = Plant(*read_tables(document, identity, problems), document=document, file=name)
     if problems.found or document.repeated:
-        again = [(one.line, dotted(one.keys), f"it is there already, in line {one.first}") for one in document.repeated]
-        raise PlantError(name, [*again, *_located(document, [*problems.found, *plant.misplaced()])])
+        raise PlantError(name, located(document, [*problems.found, *plant.misplaced()]))
     return plant
-
-
-def _located(document: Document, problems: Iterable[tuple[Keys, str]]) -> Iterator[tuple[int, str, str]]:
-    lines = key_lines(document.text)
-    return ((line_of(lines, keys), dotted(keys), what) for keys, what in problems)

@@ -1,19 +1,20 @@
-"""What is wrong with a plant file, gathered as it is found, and what all its tables have in common.
+"""What is wrong with a plant file, or another like it, gathered as it is found, and what all its tables have in common.
 
-Owns: unknown keys, values of the wrong sort, and names.  Rule: a problem is told once, with the keys that lead to it
-and what to do instead.  Must not know what the tables mean.
+Owns: unknown keys, values of the wrong sort, names, and the lines of what is wrong.  Rule: a problem is told once, with
+the keys that lead to it and what to do instead.  Must not know what the tables mean.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from cpppo.server.enip.toml import Keys, dotted, shown
+from cpppo.errors import UsageError
+from cpppo.server.enip.toml import Document, Keys, dotted, key_lines, line_of, shown
 
-__all__ = ["NAME_LENGTH", "Problems", "nearest"]
+__all__ = ["NAME_LENGTH", "Mistakes", "Problems", "located", "nearest"]
 
 #: Characters of a name, as Logix controllers limit them.
 NAME_LENGTH = 40
@@ -21,6 +22,28 @@ NAME_LENGTH = 40
 _NAME = re.compile(r"[A-Za-z_]\w*(:\w+)*", re.ASCII)
 #: How sorts of values are called where one is wrong.
 _WORDS = {dict: "a table", str: "text in quotes", int: "a whole number", bool: "true or false"}
+
+
+class Mistakes(UsageError):
+    """A file with mistakes, a line of text each; ``problems``: (line, key, what is wrong)."""
+
+    def __init__(self, name: str, problems: Iterable[tuple[int, str, str]]) -> None:
+        self.problems = sorted(problems)
+        super().__init__("\n".join(f"{name}:{line}: {key}: {text}" for line, key, text in self.problems))
+
+    @property
+    def count(self) -> str:
+        """How many there are, in words."""
+        return f"{len(self.problems)} mistake{'' if len(self.problems) == 1 else 's'}"
+
+
+def located(document: Document, problems: Iterable[tuple[Keys, str]]) -> Iterator[tuple[int, str, str]]:
+    """Problems as `Mistakes` has them, and the keys that are there again."""
+    for one in document.repeated:
+        yield one.line, dotted(one.keys), f"it is there already, in line {one.first}"
+    lines = key_lines(document.text)
+    for keys, what in problems:
+        yield line_of(lines, keys), dotted(keys), what
 
 
 class Problems:
