@@ -68,7 +68,8 @@ class poller_asyncio(polling):
         if self._task is not None:
             raise RuntimeError(f"{self} is polled already")
         self._loop = asyncio.get_running_loop()
-        self._link = Link(*self._place)
+        if self._link.closed:
+            self._link = Link(*self._place)
         self._woken = True
         self._task = self._loop.create_task(self._run(after), name=f"poll {self}")
 

@@ -11,7 +11,7 @@ import asyncio
 from typing import Any, cast
 
 from cpppo.errors import RemoteProtocolError, UsageError
-from cpppo.remote.exchange import FLOOD, TcpExchange
+from cpppo.remote.exchange import TcpExchange
 from cpppo.remote.transacting import TIMEOUT_S, BadReply, NoAnswer, NotConnected
 
 __all__ = ["Link"]
@@ -24,7 +24,6 @@ class _Connection(asyncio.Protocol):
         self._exchange = exchange
         self._transport: asyncio.Transport | None = None
         self._reply: asyncio.Future[bytes] | None = None
-        self._unasked = 0
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.usable = True
 
@@ -33,16 +32,12 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._reply is None:
-            self._unasked += len(data)
         try:
             reply = self._exchange.feed(data)
         except RemoteProtocolError as exc:
             self.close(exc)
         else:
-            if self._unasked > FLOOD:  # late replies are few; this would cost all others the loop's time
-                self.close(NoAnswer("the device sends what nobody asked for"))
-            elif reply is not None and self._reply is not None and not self._reply.done():
+            if reply is not None and self._reply is not None and not self._reply.done():
                 self._reply.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -65,7 +60,6 @@ class _Connection(asyncio.Protocol):
         assert self._transport is not None
         loop = asyncio.get_running_loop()
         self._reply = reply = loop.create_future()
-        self._unasked = 0
         timer = loop.call_at(until, _expire, reply)
         try:
             self._transport.write(octets)
@@ -103,6 +97,11 @@ class Link:
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called: nothing goes over it any more."""
+        return self._ended
+
     async def transact(self, pdu: bytes, unit: int = 1) -> bytes:
         """Send a data unit to a unit; the data unit of its reply, exceptions included."""
         if not 0 <= unit <= 255:
@@ -133,7 +132,7 @@ class Link:
             await held.over
 
     async def _connected(self, until: float) -> _Connection:
-        if self._closed():
+        if self.closed:
             raise NotConnected(f"{self}: closed")
         held = self._connection
         if held is not None and held.usable:
@@ -143,15 +142,11 @@ class Link:
             await held.over
         self._told.opened()
         fresh = await self._open(until)
-        self._connection = fresh
-        if self._closed():  # meanwhile
-            fresh.close(NotConnected("closed"))
+        if not fresh.usable:  # `close` came in between, or the device closed it at once
             await fresh.over
-            raise NotConnected(f"{self}: closed")
+            raise NotConnected(f"{self}: the connection was closed before anything was sent")
+        self._connection = fresh
         return fresh
-
-    def _closed(self) -> bool:
-        return self._ended
 
     async def _open(self, until: float) -> _Connection:
         """A new connection.  What asyncio made of one that came too late is closed as well."""

@@ -1,4 +1,4 @@
-"""Pollers of both forms, thread and task, do the same; what only tasks have comes at the end."""
+"""Pollers of both forms, thread and task, do the same; what only one of them has comes at the end."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cpppo.errors import UsageError
 from cpppo.remote.aio import poller_asyncio, together
 from cpppo.remote.pdu import ExceptionReply
 from cpppo.remote.plc import PlcOffline
+from cpppo.remote.plc_modbus import poller_modbus
 from cpppo.remote.transacting import BadReply, NoAnswer
 from tests.remote.forms import FORMS, Form
 from tests.remote.modbus_device import Device
@@ -404,6 +405,40 @@ def test_started_and_stopped_again(device: Device) -> None:
     device.wait(lambda: not device.open)
 
 
+def test_what_stop_leaves(device: Device) -> None:
+    """When stop returns the socket is closed, and the task over, whatever it was about; timers do not pile up."""
+
+    async def run() -> None:
+        for polls in (0, 3):
+            plc = poller_asyncio("it", "127.0.0.1", device.port, rate=RATE, timeout=60.0)
+            if polls:
+                plc.poll(40001)
+                for _ in range(polls):
+                    await plc.poll_once()
+                timers: Any = asyncio.get_running_loop()
+                assert [one for one in timers._scheduled if not one.cancelled()] == []
+            plc.start()
+            held = plc._link._connection
+            await plc.stop()
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+            plc.start()
+            await asyncio.sleep(0)
+            if polls:
+                seen = asyncio.Event()
+                plc.on_poll(seen.set)
+                await asyncio.wait_for(seen.wait(), 10)
+                held = plc._link._connection
+                assert held is not None and held._transport is not None
+                sock = held._transport.get_extra_info("socket")
+                await plc.stop()
+                assert sock.fileno() == -1
+            await plc.stop()
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+    device.wait(lambda: not device.open)
+
+
 def test_the_wrong_write() -> None:
     """Who forgets to await a write through the plain interface is told."""
     plc = poller_asyncio("it", "127.0.0.1")
@@ -451,4 +486,32 @@ def test_many_together(device: Device) -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(run())
+    device.wait(lambda: not device.open)
+
+
+# ------------------------------------------------------------------ threads alone
+def test_a_thread_that_is_started_later(device: Device) -> None:
+    """What is to be polled can be named before; it can also be polled by hand, until the thread does."""
+    plc = poller_modbus("it", host="127.0.0.1", port=device.port, rate=RATE, start=False)
+    plc.poll(40001)
+    plc.poll(40100)
+    assert not plc.is_alive() and device.asked == []
+    plc.poll_once()
+    assert (plc.read(40001), plc.counter) == (1000, 1)
+    seen = threading.Event()
+    plc.on_poll(seen.set)
+    plc.start()
+    assert seen.wait(10)
+    with pytest.raises(RuntimeError, match="by its thread already"):
+        plc.poll_once()
+    assert plc.stop(10)
+
+
+def test_a_thread_that_was_never_started(device: Device) -> None:
+    """Stopping closes the connection, thread or not."""
+    plc = poller_modbus("it", host="127.0.0.1", port=device.port, start=False)
+    plc.poll(40001)
+    plc.poll_once()
+    assert device.open == 1
+    assert plc.stop()
     device.wait(lambda: not device.open)

@@ -320,6 +320,7 @@ def test_record(device: Device, tmp_path: Path) -> None:
         command.wait_for(r"40002 ==  None")
     records = [one.data for one in Stream(path).entries() if one]
     assert records[:2] == [{"2": 1, "40001": 1000, "40002": 1001}, {"40001": 5}]
+    assert '"2": 1,' in path.read_text()
     assert "# " in path.read_text() and "no value any more: Exception Response(131, 3" in path.read_text()
 
 
