@@ -11,6 +11,7 @@ addresses are remembered, and tried again after a while, each time after a longe
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -83,7 +84,9 @@ class Plan:
     def within(self, request: Range) -> list[Range]:
         """The wanted ranges that a request reads whole."""
         address, count = request
-        return [w for w in self._wanted if address <= w[0] and w[0] + w[1] <= address + count]
+        first = bisect_left(self._wanted, (address, 0))  # the wanted may be tens of thousands, a request reads few
+        last = bisect_left(self._wanted, (address + count, 0))
+        return [w for w in self._wanted[first:last] if w[0] + w[1] <= address + count]
 
     def accepted(self, request: Range) -> None:
         """The device answered: what was thought of this request's parts is forgotten."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,3 +168,23 @@ def test_a_faster_cadence() -> None:
     assert cadence.due == 60
     cadence.hasten(0.5, 1.0)
     assert (cadence.due, cadence.rate) == (1.5, 0.5)
+
+
+def test_what_a_request_reads_is_found_without_looking_at_all_that_is_wanted() -> None:
+    """All addresses of a table, of which a device has none, are found out with work by their number, not its square."""
+    looks = 0
+
+    class Seen(tuple[int, int]):
+        def __getitem__(self, place: Any) -> Any:
+            nonlocal looks
+            looks += 1
+            return super().__getitem__(place)
+
+    plan = Plan()
+    plan.want(Seen((address, 1)) for address in range(400001, 404001))
+    first = plan.requests(0)
+    looks = 0
+    for request in first:
+        assert len(plan.refuse(request, 0)) == 2
+        plan.accepted(request)
+    assert 0 < looks < 20 * 4000
