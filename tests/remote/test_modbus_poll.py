@@ -143,7 +143,7 @@ def test_once_says_each_thing_once(device: Device) -> None:
 
 def test_a_serial_line_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     """It is said why it cannot be opened, and which settings were tried."""
-    told = "No such file or directory; is it plugged in? python -m serial.tools.list_ports names those there are"
+    told = "No such file or directory; is it plugged in? python -m serial.tools.list_ports lists all"
     assert ran(capsys, "-a", "/dev/nowhere", "--unit", "3", "--once", "40001") == (
         3,
         "",
@@ -376,6 +376,28 @@ def test_a_reader_that_goes(device: Device) -> None:
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there it is noticed with the next change")
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_reader_that_goes_while_nothing_changes(device: Device, form: list[str]) -> None:
+    """Who reads enough and goes ends it at once, also where changes are lines of the log on standard error."""
+    process = subprocess.Popen(
+        [*POLL, *at(device), *FAST, *form, "40001"],
+        stdout=subprocess.PIPE if form else subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if form else subprocess.PIPE,
+        env=python_environment(),
+    )
+    try:
+        pipe = process.stdout or process.stderr
+        assert pipe is not None
+        while b"1000" not in pipe.readline():
+            pass
+        pipe.close()
+        assert process.wait(20) == 141
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_record(device: Device, tmp_path: Path) -> None:
