@@ -6,7 +6,6 @@ on; whoever reads never waits for it.  Must not know: what replies mean.
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import Any
 
@@ -17,8 +16,6 @@ from cpppo.remote.polling import Poll, Wait, polling
 from cpppo.remote.transacting import TIMEOUT_S
 
 __all__ = ["poller_modbus"]
-
-log = logging.getLogger("cpppo.remote.plc_modbus")
 
 
 class poller_modbus(polling):
@@ -140,7 +137,7 @@ class poller_modbus(polling):
         try:
             self._move(steps)
         except Exception:
-            log.exception("Polling: PLC %s: a fault of ours; polling goes on", self)
+            self._faulty()
 
     def _move(self, steps: Poll) -> None:
         """Send what a poll asks, and give it what comes back."""

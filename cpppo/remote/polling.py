@@ -224,7 +224,7 @@ class polling(poller):
         for callback in tuple(self._polled):
             try:
                 callback()
-            except Exception:
+            except (Exception, SystemExit):  # it must not end polling
                 log.exception("PLC %s: a function called after a poll failed", self)
 
     def _requests(self, planned: Sequence[Range], ended: Callable[[int, int], object]) -> Poll:
@@ -308,6 +308,12 @@ class polling(poller):
                     counts.others += 1
         log.debug("Polling: PLC %s %s: %s", self, spelled(*request), exc)
 
+    def _faulty(self) -> None:
+        """A poll ended by a fault of ours, that is being handled: what it did not see is not known any more."""
+        log.exception("Polling: PLC %s: a fault of ours; polling goes on", self)
+        self.failing = set(self._groups)
+        self._set_online(False)
+
     def _set_online(self, online: bool) -> None:
         if not online:
             self._forget(list(self._values))  # first: who hears that it is offline finds no value any more
@@ -319,7 +325,10 @@ class polling(poller):
     # ------------------------------------------------------------ a write
     def _writes(self, address: int, value: Any) -> list[Write]:
         """The requests that write a value, or a sequence of them from `address` on."""
-        values = several(value)
+        try:
+            values = several(value)
+        except UsageError as exc:
+            raise self._unwritable(f"Invalid value for a write to {address}", exc) from exc
         try:
             place = locate(address)
             if not place.table.write:
@@ -338,7 +347,7 @@ class polling(poller):
             function = place.table.write_several if many else place.table.write
             try:
                 writes.append(Write(pdu.request_write(function, place.offset + start - address, some), start))
-            except (Error, TypeError, ValueError) as exc:
+            except (Error, TypeError, ValueError, OverflowError) as exc:
                 raise self._unwritable(f"Invalid value for a write to {spelled(address, len(values))}", exc) from exc
         if self._tried and not self.online:
             raise PlcOffline(f"Write to PLC {self}/{address:6d} failed: Offline")

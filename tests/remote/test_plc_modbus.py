@@ -235,6 +235,18 @@ def test_a_client_of_pymodbus(sim: Simulator) -> None:
     client.close()
 
 
+def test_a_client_of_others_that_raises_anything(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What such a client raises is no answer; it is counted, and values do not stay."""
+    host, port = sim.address
+    client = ModbusTcpClient(host, port=port, timeout=1, retries=0)
+    with poller_modbus("fake", client, rate=0.02) as plc:
+        until(lambda: plc.read(40001) == 99)
+        monkeypatch.setattr(client, "execute", lambda *_: [][0])
+        until(lambda: not plc.online)
+        assert (plc.read(40001), "IndexError" in plc.counts(40001).last) == (None, True)
+    client.close()
+
+
 def test_a_write_that_is_not_answered() -> None:
     """It is said that nothing is known of it: it is not called offline, and it is not sent again."""
     with TcpDevice(lambda request: iter([])) as device:
@@ -295,12 +307,14 @@ def test_a_name_that_stops_resolving(sim: Simulator, monkeypatch: pytest.MonkeyP
 def test_our_own_faults_do_not_end_it(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever goes wrong inside is logged with its traceback; polling goes on."""
+    """Whatever goes wrong inside is logged with its traceback, no old value is given, and polling goes on."""
     with poller(sim) as plc:
         until(lambda: plc.read(40001) == 99)
         with monkeypatch.context() as broken:
             broken.setattr(plc.client, "transact", lambda *_: 1 / 0)
             until(lambda: any("a fault of ours; polling goes on" in record.getMessage() for record in caplog.records))
+            until(lambda: not plc.online)
+            assert plc.read(40001) is None
         sim[40001] = 3
         until(lambda: plc.read(40001) == 3)
 

@@ -324,6 +324,11 @@ def test_writes(now: list[float], address: int, value: object, multi: bool, octe
         (40001, "x", "Invalid value for a write to 40001"),
         (40001, None, "Invalid value for a write to 40001"),
         (40001, float("nan"), "Invalid value for a write to 40001"),
+        (40001, float("inf"), "Invalid value for a write to 40001"),
+        (40001, {40001: 5}, r"write to 40001 \(a dict is no value and no sequence of values"),
+        (40001, {5, 6}, "a set is no value and no sequence"),
+        (40001, bytearray(b"ab"), "a bytearray is no value and no sequence"),
+        (40001.0, 5, "40001.0 is no Modbus address: these are whole numbers"),
         (1, 2, r"Invalid value for a write to 1 \(a coil is 0 or 1, not 2\)"),
     ],
 )
