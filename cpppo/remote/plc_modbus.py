@@ -81,7 +81,7 @@ class poller_modbus(polling):
         self._ended.set()
         self._woken.set()
         if self._own:
-            self._through.abort()
+            self.client.retire()
         if self._thread.ident is None and self._own:
             self.client.close()
         self.join(timeout)
@@ -100,7 +100,9 @@ class poller_modbus(polling):
         writes = self._writes(address, value)
         for write in writes:
             try:
-                reply_values(write.pdu, self._through.transact(write.pdu, self.unit))
+                reply = self._through.transact(write.pdu, self.unit)
+                if reply:  # to all units of a serial line there is none
+                    reply_values(write.pdu, reply)
             except ExceptionReply as exc:
                 raise self._write_failed(write, address, fixes.modbus_refused(exc.function, exc.code)) from exc
             except Error as exc:
