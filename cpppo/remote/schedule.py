@@ -11,6 +11,7 @@ addresses are remembered, and tried again after a while, each time after a longe
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -83,7 +84,9 @@ class Plan:
     def within(self, request: Range) -> list[Range]:
         """The wanted ranges that a request reads whole."""
         address, count = request
-        return [w for w in self._wanted if address <= w[0] and w[0] + w[1] <= address + count]
+        end = address + count
+        some = self._wanted[bisect_left(self._wanted, (address, 0)) : bisect_left(self._wanted, (end, 0))]
+        return [one for one in some if one[0] + one[1] <= end]
 
     def accepted(self, request: Range) -> None:
         """The device answered: what was thought of this request's parts is forgotten."""
@@ -102,7 +105,8 @@ class Plan:
         if len(wanted) < 2:
             for one in wanted:
                 known = self._refused.get(one)
-                self._refused[one] = known.renewed(now) if known else _Retry(now + RETRY_FIRST)
+                if known is None or known.due <= now:
+                    self._refused[one] = known.renewed(now) if known else _Retry(now + RETRY_FIRST)
             return []
         place = self._weakest(wanted)
         known = self._cuts.get(wanted[place])

@@ -299,7 +299,8 @@ class RtuServes(Serves):
                 return
             try:
                 await self.listen()
-            except OSError:
+            except Exception as exc:  # what serial ports raise is not told by pyserial
+                log.info("%s: %s", self.address, exc)
                 self.active_connections.clear()  # the one that was made for the device that is not there
             else:
                 log.error("%s is back", self.address)

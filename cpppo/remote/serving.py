@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import inspect
 import logging
 import socket
 import struct
@@ -121,8 +122,8 @@ class Exchange:
             self._task.cancel()
             self._task = None
         for _, coming, _, _ in self._later:
-            if asyncio.iscoroutine(coming):
-                coming.close()
+            if inspect.iscoroutine(coming) and inspect.getcoroutinestate(coming) == inspect.CORO_CREATED:
+                coming.close()  # the one that has begun ends with the task that awaits it
         self._later.clear()
 
     async def answered(self, within_s: float) -> None:

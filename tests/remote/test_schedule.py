@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,3 +168,25 @@ def test_a_faster_cadence() -> None:
     assert cadence.due == 60
     cadence.hasten(0.5, 1.0)
     assert (cadence.due, cadence.rate) == (1.5, 0.5)
+
+
+def test_thousands_of_requests_beside_a_refusal() -> None:
+    """What an answer or a refusal costs does not depend on how much is wanted."""
+    plan = Plan(reach=1)
+    plan.want((address, 1) for address in range(400001, 465001, 2))
+    plan.refuse((400011, 1), 0.0)
+    begun = time.monotonic()
+    for request in plan.requests(0.0):
+        plan.accepted(request)
+    assert time.monotonic() - begun < 5  # and not 100
+    assert plan.refused == [(400011, 1)]
+
+
+def test_a_refusal_before_it_is_due() -> None:
+    """Asking too early moves no retry."""
+    plan = planned(40001)
+    plan.refuse((40001, 1), 0.0)
+    for _ in range(10):
+        plan.refuse((40001, 1), 1.0)
+    assert plan.requests(RETRY_FIRST - 1) == []
+    assert plan.requests(RETRY_FIRST) == [(40001, 1)]
