@@ -95,7 +95,7 @@ class Link:
         self._ended = False
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def closed(self) -> bool:

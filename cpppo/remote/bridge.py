@@ -24,6 +24,7 @@ from cpppo.server.command import (
     refused,
     serve_until_interrupted,
 )
+from cpppo.server.ending import OK, ended
 from cpppo.server.enip.options import ADDRESS
 from cpppo.server.enip.plant_problems import Mistakes
 from cpppo.server.enip.serve import MAXIMUM_SESSIONS, connections_for, serve
@@ -87,9 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as exc:
         return _failed(2, exc)
     if given.check:
-        print("\n".join(_table(config)))
-        print(f"{given.file}: {_summary(config)}: all right")
-        return 0
+        return ended("bridge", lambda: _told(config, given.file))
     with ExitStack() as stack:
         try:
             reopen = stack.enter_context(logging_to(given.log, given.verbose))
@@ -142,6 +141,13 @@ def _serve(config: BridgeConfig, address: tuple[str, int], reopen: Callable[[], 
 
         serve_until_interrupted(server, started, last)
     return 0
+
+
+def _told(config: BridgeConfig, file: str) -> int:
+    """What is in the file."""
+    print("\n".join(_table(config)))
+    print(f"{file}: {_summary(config)}: all right")
+    return OK
 
 
 class _Reopening:

@@ -22,6 +22,7 @@ from cpppo.logs import start_logging
 from cpppo.remote import modbus_poll_shown as shown
 from cpppo.remote.modbus_poll_table import Screen
 from cpppo.remote.ranges import parse_range
+from cpppo.remote.serial_address import serial_address
 from cpppo.remote.transacting import TIMEOUT_S
 from cpppo.server.command import add_verbosity, format_address, parse_address, serve_until_interrupted
 from cpppo.server.ending import FAILED, OK, Unreachable, count, ended, logged, recording_to, seconds
@@ -143,6 +144,8 @@ def _run(given: argparse.Namespace, last: bool) -> int:
     with ExitStack() as stack:
         latest = stack.enter_context(_latest(given)) if given.table and not given.log else shown.Latest()
         chore = stack.enter_context(logged(given.log, given.verbose)) if given.log or not given.table else lambda: None
+        if given.once and not given.verbose:
+            stack.enter_context(_quiet())
         plc = _poller(given)
         stack.callback(plc.client.close)
         stack.callback(plc.stop)
@@ -182,7 +185,7 @@ def _poller(given: argparse.Namespace) -> poller_modbus:
     if unit is not None and not 0 <= unit <= 255:
         raise UsageError(f"a unit is 0 to 255, not {unit}")
     client: Any  # pymodbus_fixes is imported here alone
-    if re.match(r"/|COM\d|\w+://", given.address):
+    if serial_address(given.address):
         line, named = _line(given)
         unit = named if unit is None else unit
         client = pymodbus_fixes.modbus_client_rtu(port=given.address, timeout=given.timeout, **line)
@@ -204,7 +207,7 @@ def _line(given: argparse.Namespace) -> tuple[dict[str, Any], int | None]:
     from cpppo.remote.modbus_sim_config import parse_options  # slow to import, and seldom wanted
     from cpppo.remote.simulator import SERIAL
 
-    told = parse_options(given.config or "{}")
+    told = parse_options("{}" if given.config is None else given.config)
     units = list(told.units or ())
     if len(units) > 1:
         raise UsageError(f"--config: slaves: {units} are several; name the one to poll, eg. [{units[0]}]")
@@ -295,11 +298,31 @@ def _verdict(given: argparse.Namespace, watch: _Watch, missing: Sequence[int]) -
     told = shown.failures(watch.plc, missing)
     if not watch.answered:
         why = told[0][1].removeprefix(f"{watch.plc}: ")
-        try_this = "is a device there? To simulate one: modbus_sim -a :1502 40001-40100=99"
-        raise Unreachable(f"{watch.plc} does not answer: {why}; {try_this}")
+        raise Unreachable(f"{watch.plc} does not answer: {why}; {_remedy(given, watch.plc)}")
     for ranges, why in told:
         print(f"modbus_poll: {ranges}: {why}", file=sys.stderr)
     return FAILED
+
+
+def _remedy(given: argparse.Namespace, plc: poller_modbus) -> str:
+    """What to look at where nothing answers."""
+    if not serial_address(given.address):
+        return "is a device there? To simulate one: modbus_sim -a :1502 40001-40100=99"
+    line = _line(given)[0]
+    settings = f", at {line['baudrate']} baud {line['bytesize']}{line['parity']}{line['stopbits']}"
+    return f"is it unit {plc.unit}{'' if '://' in given.address else settings}?"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No word of online and offline, of which --once tells the one that matters."""
+    transitions = logging.getLogger("cpppo.remote.polling")
+    before = transitions.level
+    transitions.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        transitions.setLevel(before)
 
 
 @contextmanager

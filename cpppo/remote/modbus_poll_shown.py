@@ -22,6 +22,9 @@ __all__ = ["Latest", "Poll", "failures", "in_table", "to_history", "to_json", "t
 
 log = logging.getLogger("modbus_poll")
 
+#: Addresses of a range that is told, however many requests they are.
+_ANY = 0x10000
+
 
 class Poll(NamedTuple):
     """What a poll brought: when it ended (seconds since the epoch), and (address, old value, new value) of changes."""
@@ -90,7 +93,7 @@ def failures(plc: polling, addresses: Iterable[int]) -> list[tuple[str, str]]:
     """Addresses as ranges, each with why it failed last; those first that did not fail for others that were silent."""
     why = sorted((plc.counts(address).last, address) for address in addresses)
     told = [
-        (spelled_all(merge((address, 1) for _, address in group)), text)
+        (spelled_all(merge(((address, 1) for _, address in group), limit=_ANY)), text)
         for text, group in groupby(why, key=lambda pair: pair[0])
     ]
     return [*(one for one in told if one[1]), *((ranges, "not asked for") for ranges, text in told if not text)]

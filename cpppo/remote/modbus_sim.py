@@ -9,13 +9,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import re
 import sys
 from collections.abc import Sequence
 
 from cpppo.errors import UsageError
 from cpppo.remote.cells import Device
 from cpppo.remote.modbus_sim_config import ConfigError, SimConfig, read_config
+from cpppo.remote.serial_address import serial_address, serial_trouble
 from cpppo.remote.simulator import Simulator, devices_of, parse_values, simulator
 from cpppo.server.command import add_verbosity, logging_to, parse_address, refused, serve_until_interrupted
 
@@ -116,13 +116,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
             return _serve(config, address, devices, last=argv is None)
     except OSError as exc:
-        print(f"modbus_sim: cannot write {exc.filename}: {exc.strerror}", file=sys.stderr)
+        where = exc.filename or "to standard output"
+        print(f"modbus_sim: cannot write {where}: {exc.strerror}", file=sys.stderr)
         return 1
 
 
 def _configuration(given: argparse.Namespace) -> SimConfig:
     """What --config says, and what the other options say instead or beside it."""
-    config = read_config(given.config) if given.config else SimConfig()
+    config = SimConfig() if given.config is None else read_config(given.config)
     config.address = given.address or config.address
     config.evil = given.evil or config.evil
     config.ports = given.range if given.range is not None else config.ports or 1
@@ -136,7 +137,7 @@ def _configuration(given: argparse.Namespace) -> SimConfig:
 
 def _address(config: SimConfig) -> tuple[str, int] | str:
     """(host, port), or a serial device."""
-    if config.address is not None and re.match(r"/|COM\d", config.address):
+    if config.address is not None and serial_address(config.address, urls=False):
         return config.address
     if config.serial:
         raise UsageError(
@@ -160,9 +161,11 @@ def _serve(config: SimConfig, address: tuple[str, int] | str, devices: Device | 
         except (OSError, UnicodeError) as exc:
             failure: Exception = exc
     else:
-        spelled = address if isinstance(address, str) else _spelled(address[0], address[1])
-        why = f"{failure}" if isinstance(address, str) else refused(failure, address, 1502)
-        log.error("Failed to start PLC simulator on %s, over a range of %d ports: %s", spelled, len(tried), why)
+        if isinstance(address, str):
+            log.error("Failed to start PLC simulator on %s: %s", address, serial_trouble(failure))
+        else:
+            spelled, why = _spelled(*address), refused(failure, address, 1502)
+            log.error("Failed to start PLC simulator on %s, over a range of %d ports: %s", spelled, len(tried), why)
         return 1
     where = address if isinstance(address, str) else _spelled(address[0], sim.address[1])
     kind = "RTU" if rtu else "TCP"

@@ -69,6 +69,8 @@ def read_config(text: str) -> SimConfig:
     """The configuration that an option's text gives, or the file that it names.  OSError: it cannot be read."""
     if text.lstrip().startswith("{"):
         return parse_options(text)
+    if not text.strip():
+        raise UsageError("--config is empty; name a TOML file, or write JSON, which begins with {")
     return parse_config(Path(text).read_bytes(), text)
 
 

@@ -103,6 +103,7 @@ class polling(poller):
         self._load = Load()
         self._begun: float | None = None
         self._tried = False
+        self._why = ""
         self._counts: dict[int, Counts] = {}
         #: Addresses whose last poll failed, and from which one on those of them are asked that no poll came to.
         self._failed: set[int] = set()
@@ -188,7 +189,7 @@ class polling(poller):
                 if now >= cadence.due:
                     yield self._steps()
                     missed = cadence.next(clock())
-                    if missed:
+                    if missed and self.online:  # what does not answer is not slow, and was told
                         log.warning("Polling: PLC %s slipped; missed %d cycles", self, missed)
                     continue
             woken = yield Wait(None if cadence is None else cadence.due - now)
@@ -236,6 +237,7 @@ class polling(poller):
 
     def _requests(self, planned: Sequence[Range], ended: Callable[[int, int], object]) -> Poll:
         begun = clock()
+        self._why = ""
         if self._begun is not None:
             self._load.add(self.duration, begun - self._begun)
         self._begun = begun
@@ -328,6 +330,7 @@ class polling(poller):
 
     def _count(self, request: Range, exc: Exception) -> set[int]:
         """Count a failure; the addresses that it is about."""
+        self._why = str(exc).removeprefix(f"{self}: ")
         wanted = self._wanted.intersection(range(request[0], sum(request)))
         for address in wanted:
             counts = self._counts.setdefault(address, Counts())
@@ -355,6 +358,8 @@ class polling(poller):
             self._tried = True
             self.online = online
             log.critical("Polling: PLC %s %s", self, "online" if online else "offline")
+            if not online and self._why:
+                log.warning("Polling: PLC %s: %s", self, self._why)
 
     # ------------------------------------------------------------ a write
     def _writes(self, address: int, value: Any) -> list[Write]:

@@ -22,6 +22,7 @@ from cpppo.errors import Error, RemoteProtocolError, Timeout, UsageError
 from cpppo.remote.exchange import TcpExchange
 from cpppo.remote.framing import rtu_frame
 from cpppo.remote.pdu import reply_problem
+from cpppo.remote.serial_address import serial_trouble
 from cpppo.timing import clock
 
 __all__ = [
@@ -116,7 +117,8 @@ class Transactions:
             try:
                 self._open(max(_LEAST_S, until - clock()))
             except Exception as exc:  # what serial ports raise is not told by pyserial
-                self._trouble = "no connection in time" if isinstance(exc, TimeoutError) else f"no connection: {exc}"
+                late = isinstance(exc, TimeoutError)
+                self._trouble = "no connection in time" if late else f"no connection: {self._reason(exc)}"
                 return False
         if self._retired:  # perhaps meanwhile
             self.close()
@@ -161,6 +163,10 @@ class Transactions:
         """Set `self.socket`, within `left` seconds."""
         raise NotImplementedError
 
+    def _reason(self, exc: Exception) -> str:
+        """Why `_open` failed."""
+        return str(exc)
+
     def _exchange(self, pdu: bytes, unit: int, answered: bool, until: float) -> bytes:
         raise NotImplementedError
 
@@ -179,7 +185,8 @@ class TcpTransactions(Transactions):
         self._told = TcpExchange()
 
     def __str__(self) -> str:
-        return f"{self.place[0]}:{self.place[1]}"
+        host, port = self.place
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def _connected(self, until: float) -> bool:
         if self.socket is not None and self._left():
@@ -291,6 +298,9 @@ class RtuTransactions(Transactions):
             with self._lock:
                 if unit not in self._doubtful:  # by another thread, meanwhile
                     return super().transact(pdu, unit, answered)
+
+    def _reason(self, exc: Exception) -> str:
+        return serial_trouble(exc)
 
     def _exchange(self, pdu: bytes, unit: int, answered: bool, until: float) -> bytes:
         frame = rtu_frame(unit, pdu)

@@ -8,11 +8,13 @@ Rule: nobody at a terminal ever sees a traceback.  Must not know any protocol, n
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any, cast
 
 from cpppo.errors import Error, UsageError
 from cpppo.history import Writer
@@ -25,6 +27,13 @@ OK, FAILED, USAGE, UNREACHABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 
 #: The longest time-out; systems take no more than some weeks.
 _DAY_S = 86400
+
+
+class _Closed(io.TextIOBase):
+    """A standard output that is none: all is well until something is to be written there."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EBADF, "standard output is closed")
 
 
 class Unreachable(Error):
@@ -80,7 +89,9 @@ def recording_to(path: str | os.PathLike[str]) -> Iterator[Writer]:
 
 def ended(program: str, run: Callable[[], int]) -> int:
     """Run a command to its end; its exit status, whatever happens."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # whose encoding may not have all that a tag can hold
+    if cast(Any, sys.stdout) is None:  # closed by who started us
+        sys.stdout = _Closed()
+    elif isinstance(sys.stdout, io.TextIOWrapper):  # whose encoding may not have all that a tag can hold
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = run()
@@ -95,7 +106,8 @@ def ended(program: str, run: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as exc:  # our output cannot be written; keep the interpreter from writing on at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(sys.stdout, _Closed):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(exc, BrokenPipeError):  # its reader has seen enough
             return BROKEN_PIPE
         return _complain(program, f"cannot write the results: {exc.strerror or exc}", FAILED)

@@ -13,6 +13,7 @@ import pytest
 
 from cpppo.errors import UsageError
 from cpppo.remote.aio import poller_asyncio, together
+from cpppo.remote.aiolink import Link
 from cpppo.remote.pdu import ExceptionReply
 from cpppo.remote.plc import PlcOffline
 from cpppo.remote.plc_modbus import poller_modbus
@@ -528,3 +529,8 @@ def test_a_thread_that_was_never_started(device: Device) -> None:
     assert device.open == 1
     assert plc.stop()
     device.wait(lambda: not device.open)
+
+
+def test_an_address_of_ipv6() -> None:
+    """Its host is in brackets where it is told."""
+    assert str(Link("::1", 1502)) == "[::1]:1502"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from cpppo.remote import bridge
 from cpppo.remote.bridge_config import parse_bridge
 from cpppo.server.enip.client import connector, parse_operations
 from tests.remote.field import Field
-from tests.tools import Server, run_module
+from tests.tools import Server, python_environment, run_module
 
 TAGS = """
 online = "Boiler_Online"
@@ -87,6 +88,29 @@ def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "  Boiler_Online  BOOL    whether it answers",
         f"{file}: 5 tags of 1 device: all right",
     ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_check_without_room(tmp_path: Path) -> None:
+    """What --check cannot write it does not pass off as all right: status 1, and a line."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "cpppo.remote.bridge", "--check", _file(tmp_path, 1502)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=python_environment(),
+            timeout=30,
+        )
+    assert (done.returncode, done.stderr) == (1, "bridge: cannot write the results: No space left on device\n")
+
+
+def test_a_file_without_devices(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong with a file as a whole stands behind its name and line, no key between."""
+    path = tmp_path / "empty.toml"
+    path.touch()
+    assert bridge.main([str(path)]) == 2
+    assert f"{path}:1: there are no devices; write eg. [devices.Boiler]" in capsys.readouterr().err
 
 
 def test_mistakes_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

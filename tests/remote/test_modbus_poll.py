@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -125,6 +126,63 @@ def test_nobody_there(capsys: pytest.CaptureFixture[str], device: Device) -> Non
     assert last.endswith("To simulate one: modbus_sim -a :1502 40001-40100=99")
 
 
+def test_once_says_each_thing_once(device: Device) -> None:
+    """Nothing but values where all have one; no log of coming and going, of which -v tells."""
+
+    def told(*arguments: str) -> tuple[str, str]:
+        command = [*POLL, *at(device), "--once", *arguments, "40001"]
+        made = subprocess.run(command, capture_output=True, text=True, env=python_environment(), timeout=30)
+        return made.stdout, made.stderr
+
+    assert told() == ("40001 ==  1000\n", "")
+    assert f"Polling: PLC 127.0.0.1:{device.port} online" in told("-v")[1]
+    device.gone()
+    out, err = told()
+    assert (out, len(err.splitlines())) == ("", 1)
+
+
+def test_a_serial_line_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said why it cannot be opened, and which settings were tried."""
+    told = "No such file or directory; is it plugged in? python -m serial.tools.list_ports names those there are"
+    assert ran(capsys, "-a", "/dev/nowhere", "--unit", "3", "--once", "40001") == (
+        3,
+        "",
+        f"modbus_poll: /dev/nowhere does not answer: no connection: {told}; is it unit 3, at 4800 baud 8N1?\n",
+    )
+
+
+def test_what_is_refused_is_one_range(capsys: pytest.CaptureFixture[str], device: Device) -> None:
+    """Neighbours that are refused for one reason are one range, however many requests they are."""
+    _, _, err = ran(capsys, *at(device), "--once", "40099-40500")
+    assert err == "modbus_poll: 40101-40500: Exception Response(131, 3, IllegalAddress)\n"
+
+
+def test_an_address_of_ipv6(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is in brackets wherever it is told, and told once."""
+    with socket.socket(socket.AF_INET6) as free:
+        free.bind(("::1", 0))
+        port = free.getsockname()[1]
+    status, _, err = ran(capsys, "-a", f"[::1]:{port}", "--once", "40001")
+    assert (status, err.startswith(f"modbus_poll: [::1]:{port} does not answer: no connection: ")) == (3, True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell closes the output")
+@pytest.mark.parametrize(("form", "status"), [("--json", 1), ("", 0)])
+def test_a_closed_output(device: Device, form: str, status: int) -> None:
+    """What is written to a closed output is an error; where nothing is to be written, its being closed is none."""
+    made = subprocess.run(
+        ["sh", "-c", f'exec "$@" {form} --record /dev/null >&-', "sh", *POLL, *at(device), "--once", "40201-40202"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=python_environment(),
+        timeout=30,
+    )
+    told = ["modbus_poll: cannot write the results: standard output is closed"]
+    assert made.returncode == 1
+    assert ([line for line in made.stderr.splitlines() if "output" in line] == told) == bool(status)
+    assert "Traceback" not in made.stderr
+
+
 def test_timeout(capsys: pytest.CaptureFixture[str], device: Device) -> None:
     """Status 3, too, where a device takes requests and does not answer them, after the time named."""
     device.answer = lambda unit, pdu: None
@@ -151,6 +209,17 @@ def test_timeout(capsys: pytest.CaptureFixture[str], device: Device) -> None:
         (["-a", "502", "40001"], "a port alone is written :502"),
         (["-a", ":0", "40001"], "no device is at port 0; eg. localhost:502"),
         (["-a", "::x", "40001"], "is not [host][:port]"),
+        (["-a", "dev/ttyS0", "--once", "40001"], "a serial device is named by its whole path, eg. /dev/ttyS0"),
+        (["-a", "ttyUSB0", "--once", "40001"], "a serial device is named by its whole path, eg. /dev/ttyUSB0"),
+        (
+            ["-a", "http://plc", "--once", "40001"],
+            "http:// is not known here; Modbus/TCP is host:port; RTU over TCP is socket:",
+        ),
+        (
+            ["-a", "socket://plc", "--once", "40001"],
+            "'socket://plc' is not socket://host:port; eg. socket://10.0.111.123:4001",
+        ),
+        (["-a", "/dev/x", "-c", "", "--once", "40001"], "--config: it is not JSON"),
         (["--baudrate", "9600", "40001"], "--baudrate is of a serial device; name one with --address"),
         (["-c", "{}", "40001"], "--config is of a serial device"),
         (["-a", "/dev/x", "-c", "{", "40001"], "--config: it is not JSON"),

@@ -174,7 +174,11 @@ def test_the_default_port_needs_rights(caplog: pytest.LogCaptureFixture, monkeyp
     ("arguments", "told"),
     [
         (["-a", "nowhere.invalid:1502", "40001"], "Failed to start PLC simulator on nowhere.invalid:1502, over"),
-        (["-a", "/nowhere/ttyS9", "40001"], "Failed to start PLC simulator on /nowhere/ttyS9, over"),
+        (
+            ["-a", "/nowhere/ttyS9", "40001"],
+            "Failed to start PLC simulator on /nowhere/ttyS9: No such file or directory;",
+        ),
+        (["-a", "/dev/null", "40001"], "Failed to start PLC simulator on /dev/null: it is no serial device"),
         (["-a", ":0", "-e", "slow", "40001"], "evil 'slow' is not known"),
         (["-a", "/dev/ttyS1", "-e", "corrupt:protocol", "40001"], "there is no protocol on a serial line"),
     ],
@@ -197,6 +201,9 @@ def test_what_cannot_be_served(arguments: list[str], told: str, caplog: pytest.L
         (["-c", "/nowhere/sim.toml", "40001"], "cannot read /nowhere/sim.toml"),
         (["-c", "{", "40001"], "the configuration has 1 mistake; see above"),
         (["-c", '{"baudrate":9600}', "-a", ":0", "40001"], "baudrate: only a serial line has these"),
+        (["-c", "", "40001"], "--config is empty; name a TOML file"),
+        (["-a", "dev/ttyS0", "40001"], "a serial device is named by its whole path, eg. /dev/ttyS0"),
+        (["-a", "socket://localhost:4001", "40001"], "socket:// is not known here; Modbus/TCP is host:port"),
         (["--wrong"], "unrecognized arguments: --wrong"),
     ],
 )
@@ -212,6 +219,19 @@ def test_a_log_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> Non
     """A log file that cannot be is told, and status 1."""
     assert modbus_sim.main(["-a", "127.0.0.1:0", "-l", "/nowhere/sim.log", "40001"]) == 1
     assert "cannot write /nowhere/sim.log" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_an_output_that_is_full() -> None:
+    """Who cannot be told where it serves is told that, and status 1."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "-a", "127.0.0.1:0", "40001"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "modbus_sim: cannot write to standard output: No space left on device\n",
+    )
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:

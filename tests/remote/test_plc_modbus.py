@@ -20,6 +20,7 @@ from cpppo.remote.plc_modbus import poller_modbus
 from cpppo.remote.pymodbus_fixes import modbus_client_rtu, modbus_client_tcp
 from cpppo.remote.simulator import Simulator, simulator
 from cpppo.remote.transacting import NoAnswer
+from tests.remote.modbus_device import Device
 from tests.remote.scripted import SerialDevice, TcpDevice
 from tests.remote.test_transacting import rtu
 
@@ -124,7 +125,7 @@ def test_a_device_that_goes_and_comes(sim: Simulator, caplog: pytest.LogCaptureF
         with simulator("40001=7", address=address):
             until(lambda: plc.read(40001) == 7)
             plc.write(40001, 5)
-            told = [record.getMessage() for record in caplog.records]
+            told = [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL]
     assert told == [f"Polling: PLC fake {what}" for what in ("online", "offline", "online")]
 
 
@@ -166,6 +167,16 @@ def test_stopping_from_a_change(sim: Simulator) -> None:
     plc.poll(40001)
     plc.join(SOON)
     assert not plc.is_alive()
+
+
+def test_a_device_that_is_offline_is_not_slow(caplog: pytest.LogCaptureFixture) -> None:
+    """Polls that wait for a silent device leave beats out, too, which is not told for days: it is offline."""
+    with Device() as silent:
+        silent.answer = lambda unit, pdu: None
+        with poller_modbus("fake", host="127.0.0.1", port=silent.port, rate=0.05, timeout=0.12) as plc:
+            plc.poll(40001)
+            until(lambda: plc.counter > 3)
+    assert [one for one in caplog.messages if "slipped" in one] == []
 
 
 def test_polls_that_are_too_slow(caplog: pytest.LogCaptureFixture) -> None:

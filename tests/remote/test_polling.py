@@ -202,9 +202,11 @@ def test_offline(plc: polling, device: Device, caplog: pytest.LogCaptureFixture,
     device.fails = lambda *_: None
     assert len(device.poll()) == 4
     assert plc.values([40001, 40002, 40150]) == [0, None, 1]
-    told = ["online", "offline", "online"]
-    assert [record.getMessage() for record in caplog.records] == [f"Polling: PLC pump {what}" for what in told]
-    assert {record.levelno for record in caplog.records} == {logging.CRITICAL}
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert told == [f"Polling: PLC pump {what}" for what in ("online", "offline", "online")]
+    why = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(why) == 1 and why[0].startswith("Polling: PLC pump: "), "and, once, why"
+    assert isinstance(fault, int) or why[0].endswith(str(fault))
 
 
 def test_offline_from_the_beginning(plc: polling, device: Device, caplog: pytest.LogCaptureFixture) -> None:
@@ -212,7 +214,8 @@ def test_offline_from_the_beginning(plc: polling, device: Device, caplog: pytest
     plc.poll(40001)
     device.fails = lambda *_: SILENT
     assert [len(device.poll()) for _ in range(3)] == [1, 1, 1]
-    assert [record.getMessage() for record in caplog.records] == ["Polling: PLC pump offline"]
+    said = ["Polling: PLC pump offline", "Polling: PLC pump: no answer in time"]
+    assert [record.getMessage() for record in caplog.records] == said
 
 
 def test_one_lost_message(plc: polling, device: Device) -> None:

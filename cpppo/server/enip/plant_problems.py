@@ -29,7 +29,9 @@ class Mistakes(UsageError):
 
     def __init__(self, name: str, problems: Iterable[tuple[int, str, str]]) -> None:
         self.problems = sorted(problems)
-        super().__init__("\n".join(f"{name}:{line}: {key}: {text}" for line, key, text in self.problems))
+        super().__init__(
+            "\n".join(f"{name}:{line}: {f'{key}: ' if key else ''}{text}" for line, key, text in self.problems)
+        )
 
     @property
     def count(self) -> str:
