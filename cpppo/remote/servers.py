@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -90,10 +90,10 @@ class Handler:
         silent = self.shared or self.server.ignore_missing_devices
         return b"" if silent else exception(request.pdu[0], GATEWAY_NO_RESPONSE)
 
-    def written(self, octets: bytes) -> None:
-        """Send octets."""
+    def written(self, frames: Sequence[bytes]) -> None:
+        """Send some frames."""
         if self.transport is not None:
-            octets = self.trace_packet(True, octets)
+            octets = b"".join(self.trace_packet(True, frame) for frame in frames)
             if self.comm_params.handle_local_echo:
                 self.sent_buffer += octets
             self.transport.write(octets)
