@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -19,8 +18,6 @@ from cpppo.remote.polling import Poll, Wait, polling
 from cpppo.remote.transacting import TIMEOUT_S
 
 __all__ = ["poller_asyncio", "together"]
-
-log = logging.getLogger("cpppo.remote.aio")
 
 
 class poller_asyncio(polling):
@@ -146,7 +143,7 @@ class poller_asyncio(polling):
                 try:
                     await self._move(turn)
                 except Exception:
-                    log.exception("Polling: PLC %s: a fault of ours; polling goes on", self)
+                    self._faulty()
             turn = turns.send(woken)
 
     async def _move(self, steps: Poll) -> None:

@@ -92,7 +92,9 @@ class Cells:
         with self._lock:
             now = self._now()
             signals = self._signals
-            return [(at, signals[at](now) if at in signals else self._values[at]) for at in sorted(self._values)]
+            return [
+                (at, self._signalled(at, now) if at in signals else self._values[at]) for at in sorted(self._values)
+            ]
 
     def validate(self, address: int, count: int = 1) -> bool:
         """Whether all of `count` elements from `address` on are there; takes time by their number alone."""
@@ -100,7 +102,7 @@ class Cells:
         return count > 0 and all(one in held for one in range(address, address + count))
 
     def read(self, address: int, count: int = 1) -> list[int]:
-        """The values of `count` elements.  Refused: not all of them are there."""
+        """The values of `count` elements.  Refused: not all of them are there, or the signal of one fails."""
         with self._lock:
             try:
                 found = list(map(self._values.__getitem__, range(address, address + count)))
@@ -110,8 +112,20 @@ class Cells:
                 now = self._now()
                 for place, one in enumerate(range(address, address + count)):
                     if one in self._signals:
-                        found[place] = self._signals[one](now)
+                        found[place] = self._signalled(one, now)
         return found
+
+    def _signalled(self, address: int, now: float) -> int:
+        """The value of a signal."""
+        most = 1 if self.bits else 0xFFFF
+        try:
+            value = self._signals[address](now)
+            if not 0 <= value <= most or int(value) != value:
+                raise ValueError(f"a whole number of 0 to {most} is wanted, not {value!r}")
+            return int(value)
+        except Exception:
+            log.exception("the signal at protocol address %d failed", address)
+            raise Refused(DEVICE_FAILURE) from None
 
     def write(self, address: int, values: Sequence[int]) -> None:
         """Change elements that are there; a signal among them is one no more.  Refused: not all are; none changes."""

@@ -82,7 +82,12 @@ class Hosted:
             self._over.wait()
 
     def stop(self) -> None:
-        """End in order: replies in flight are sent.  It may be called again."""
+        """End in order: replies in flight are sent.  It may be called again.
+
+        RuntimeError: by a function that the server calls, eg. of an access: it would wait for itself.
+        """
+        if self._thread is threading.current_thread():
+            raise RuntimeError(f"{self._name} cannot be stopped by what it calls; do that in another thread")
         thread, self._thread = self._thread, None
         if thread is None:
             return

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
-from cpppo.errors import Error
+from cpppo.errors import Error, UsageError
 from cpppo.timing import clock
 
 __all__ = ["Change", "PlcOffline", "poller", "poller_simulator"]
 
 log = logging.getLogger("cpppo.remote.plc")
+
+#: Seconds from poll to poll: what clocks can tell apart, and what every system can wait for.
+SHORTEST_S, LONGEST_S = 1e-6, 1e8
 
 #: Called with (address, old value, new value); None: not known.
 Change = Callable[[int, Any, Any], object]
@@ -140,7 +143,7 @@ class poller:
             for callback in tuple(self._told):
                 try:
                     callback(address, old, new)
-                except Exception:
+                except (Exception, SystemExit):  # it must not end polling
                     log.exception("PLC %s: a function called for a change of %d failed", self, address)
 
 
@@ -174,12 +177,14 @@ class poller_simulator(poller):
 
 
 def several(value: Any) -> Sequence[Any]:
-    """A value, or several, as a sequence."""
-    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else (value,)
+    """A value, or several, as a sequence.  UsageError: it has several, but not in an order that was meant."""
+    if isinstance(value, (Mapping, Set, bytes, bytearray, memoryview)):
+        raise UsageError(f"a {type(value).__name__} is no value and no sequence of values")
+    return tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
 
 
 def positive(rate: float) -> float:
     """A rate, in seconds; ValueError if it is none."""
-    if not rate > 0:
-        raise ValueError(f"a rate is a time in seconds, more than 0; not {rate!r}")
+    if not SHORTEST_S <= rate <= LONGEST_S:
+        raise ValueError(f"a rate is a time in seconds, {SHORTEST_S:g} to {LONGEST_S:g}; not {rate!r}")
     return float(rate)

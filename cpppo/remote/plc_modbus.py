@@ -6,7 +6,6 @@ on; whoever reads never waits for it.  Must not know: what replies mean.
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import Any
 
@@ -17,8 +16,6 @@ from cpppo.remote.polling import Poll, Wait, polling
 from cpppo.remote.transacting import TIMEOUT_S
 
 __all__ = ["poller_modbus"]
-
-log = logging.getLogger("cpppo.remote.plc_modbus")
 
 
 class poller_modbus(polling):
@@ -84,7 +81,7 @@ class poller_modbus(polling):
         self._ended.set()
         self._woken.set()
         if self._own:
-            self._through.abort()
+            self.client.retire()
         if self._thread.ident is None and self._own:
             self.client.close()
         self.join(timeout)
@@ -103,7 +100,9 @@ class poller_modbus(polling):
         writes = self._writes(address, value)
         for write in writes:
             try:
-                reply_values(write.pdu, self._through.transact(write.pdu, self.unit))
+                reply = self._through.transact(write.pdu, self.unit)
+                if reply:  # to all units of a serial line there is none
+                    reply_values(write.pdu, reply)
             except ExceptionReply as exc:
                 raise self._write_failed(write, address, fixes.modbus_refused(exc.function, exc.code)) from exc
             except Error as exc:
@@ -140,7 +139,7 @@ class poller_modbus(polling):
         try:
             self._move(steps)
         except Exception:
-            log.exception("Polling: PLC %s: a fault of ours; polling goes on", self)
+            self._faulty()
 
     def _move(self, steps: Poll) -> None:
         """Send what a poll asks, and give it what comes back."""

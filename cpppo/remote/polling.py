@@ -4,13 +4,14 @@ Owns: a poll as a sequence of requests, values and their loss, offline and onlin
 thread, socket or waiting; a poll is a generator of requests that is sent replies, or thrown what went wrong.  Must not
 know: pymodbus, who moves the octets.
 
-A value is lost at once when the device refuses its address, when a second poll of it in a row fails, and when the
-device is offline: when no request of a poll is answered.  While it is offline a poll is a single request.
+A value is lost at once when the device refuses its address, when a second poll in a row fails or does not come to it,
+and when the device is offline: when no request of a poll is answered.  While it is offline a poll is a single request.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -47,7 +48,7 @@ Turns = Generator[Poll | Wait, bool, None]
 _CUTTING, _GATEWAY = frozenset({2, 3}), frozenset({10, 11})
 #: Requests in a row without an answer after which a poll is given up, if none was answered.
 _SILENT = 2
-#: Requests that a poll sends more than planned, to find out what a device refuses.
+#: Refusals in a poll after which it asks nothing more of what was refused or failed before: a later one does.
 _MORE = 16
 
 
@@ -104,7 +105,9 @@ class polling(poller):
         self._tried = False
         self._why = ""
         self._counts: dict[int, Counts] = {}
-        self._failures: dict[Range, int] = {}
+        #: Addresses whose last poll failed, and from which one on those of them are asked that no poll came to.
+        self._failed: set[int] = set()
+        self._resume = 0
 
     # ------------------------------------------------------------ what users see
     @property
@@ -200,7 +203,11 @@ class polling(poller):
         """A poll of all addresses; yields data units of requests, is sent those of replies or thrown errors."""
         with self._guard:
             self._new.clear()
-            planned = self._plans().requests(clock())
+            plan = self._plans()
+            planned = plan.requests(clock())
+            refused = [] if planned else plan.refused
+        if refused:  # all of it: whether the device is there is to be known
+            planned = [refused[self.counter % len(refused)]]
         yield from self._requests(planned, self._whole)
 
     def _new_steps(self) -> Poll:
@@ -225,7 +232,7 @@ class polling(poller):
         for callback in tuple(self._polled):
             try:
                 callback()
-            except Exception:
+            except (Exception, SystemExit):  # it must not end polling
                 log.exception("PLC %s: a function called after a poll failed", self)
 
     def _requests(self, planned: Sequence[Range], ended: Callable[[int, int], object]) -> Poll:
@@ -234,11 +241,21 @@ class polling(poller):
         if self._begun is not None:
             self._load.add(self.duration, begun - self._begun)
         self._begun = begun
-        todo = self._ordered(planned)
+        todo = deque(self._ordered(planned))
         failing: set[Range] = set()
-        answered = silent = more = 0
+        failed: set[int] = set()
+        skipped: list[Range] = []
+        answered = silent = refusals = doubted = 0
         while todo:
-            request = todo.pop(0)
+            request = todo.popleft()
+            span = range(request[0], sum(request))
+            cut, doubtful = not failed.isdisjoint(span), not self._failed.isdisjoint(span)
+            if doubted and (
+                (refusals >= _MORE and (cut or doubtful)) or (doubtful and not cut and clock() - begun >= self.rate)
+            ):
+                skipped.append(request)
+                continue
+            doubted += cut or doubtful
             place = locate(request[0])
             asked = pdu.request_read(place.table.read, place.offset, request[1])
             at = clock()
@@ -246,44 +263,59 @@ class polling(poller):
                 values = pdu.reply_values(asked, (yield asked))
             except pdu.ExceptionReply as exc:
                 failing.add(request)
-                self._count(request, exc)
+                failed.update(self._count(request, exc))
                 if exc.code in _GATEWAY:
                     silent += 1
-                    self._failed(request)
+                    self._lose(span)
                 else:
                     answered += 1
-                    parts = self._cut(request, at) if exc.code in _CUTTING else []
-                    more += len(parts)
-                    if more <= _MORE:
-                        todo[:0] = parts
+                    refused = exc.code in _CUTTING
+                    refusals += refused
+                    parts = self._cut(request, at) if refused else []
+                    todo.extendleft(reversed(parts))
                     if not parts:
-                        self._failed(request, refused=exc.code in _CUTTING)
+                        self._lose(span, refused)
             except (Error, OSError) as exc:
                 failing.add(request)
-                self._count(request, exc)
+                failed.update(self._count(request, exc))
                 silent += 1
-                self._failed(request)
+                self._lose(span)
                 if not answered and not todo and self.online and silent < _SILENT:
                     todo.append(request)  # one lost message is not a device that is gone
             else:
                 answered += 1
+                failed.difference_update(span)
                 self._answered(request, values, at)
             if not answered and silent >= (_SILENT if self.online else 1):
                 failing.update(todo)
                 break
+        for request in skipped:
+            failing.add(request)
+            failed.update(self._wanted.intersection(range(request[0], sum(request))))
+        self._resume = skipped[0][0] if skipped else 0
+        self._lose(failed)
+        self._failed |= failed
         self.failing = failing
         self.duration = clock() - begun
         ended(answered, silent)
 
     def _ordered(self, planned: Sequence[Range]) -> list[Range]:
-        """Those first that were answered last time; of a device that is offline each first in turn."""
+        """Those first that did not fail last time, then the others, from where the last poll stopped asking them; of a
+        device that is offline each first in turn."""
         if not self.online and self._tried and planned:
             turn = self.counter % len(planned)
             return [*planned[turn:], *planned[:turn]]
-        return sorted(planned, key=lambda request: request in self._failures)
+        if not self._failed:
+            return list(planned)
+        sound: list[Range] = []
+        doubtful: list[Range] = []
+        for request in planned:
+            told = self._failed.isdisjoint(range(request[0], sum(request)))
+            (sound if told else doubtful).append(request)
+        return sound + sorted(doubtful, key=lambda request: (request[0] < self._resume, request))
 
     def _answered(self, request: Range, values: list[int], at: float) -> None:
-        self._failures.pop(request, None)
+        self._failed.difference_update(range(request[0], sum(request)))
         with self._guard:
             self._plan.accepted(request)
         self._store_all(dict(zip(range(request[0], sum(request)), values, strict=True)), at)
@@ -292,28 +324,36 @@ class polling(poller):
         with self._guard:
             return self._plan.refuse(request, now)
 
-    def _failed(self, request: Range, refused: bool = False) -> None:
-        self._failures[request] = self._failures.get(request, 0) + 1
-        if refused or self._failures[request] > 1:
-            self._forget(range(request[0], sum(request)))
+    def _lose(self, addresses: Iterable[int], refused: bool = False) -> None:
+        """A poll of these failed: their values are lost where the device refuses them, or the last poll failed, too."""
+        self._forget(addresses if refused else self._failed.intersection(addresses))
 
-    def _count(self, request: Range, exc: Exception) -> None:
+    def _count(self, request: Range, exc: Exception) -> set[int]:
+        """Count a failure; the addresses that it is about."""
         self._why = str(exc).removeprefix(f"{self}: ")
-        for address in range(request[0], sum(request)):
-            if address in self._wanted:
-                counts = self._counts.setdefault(address, Counts())
-                counts.last = str(exc)
-                if isinstance(exc, pdu.ExceptionReply):
-                    counts.exceptions += 1
-                elif isinstance(exc, Timeout):
-                    counts.timeouts += 1
-                else:
-                    counts.others += 1
+        wanted = self._wanted.intersection(range(request[0], sum(request)))
+        for address in wanted:
+            counts = self._counts.setdefault(address, Counts())
+            counts.last = str(exc)
+            if isinstance(exc, pdu.ExceptionReply):
+                counts.exceptions += 1
+            elif isinstance(exc, Timeout):
+                counts.timeouts += 1
+            else:
+                counts.others += 1
         log.debug("Polling: PLC %s %s: %s", self, spelled(*request), exc)
+        return wanted
+
+    def _faulty(self) -> None:
+        """A poll ended by a fault of ours, that is being handled: what it did not see is not known any more."""
+        log.exception("Polling: PLC %s: a fault of ours; polling goes on", self)
+        self.failing = set(self._groups)
+        self._set_online(False)
 
     def _set_online(self, online: bool) -> None:
         if not online:
             self._forget(list(self._values))  # first: who hears that it is offline finds no value any more
+            self._failed.clear()
         if online != self.online or not self._tried:
             self._tried = True
             self.online = online
@@ -324,7 +364,10 @@ class polling(poller):
     # ------------------------------------------------------------ a write
     def _writes(self, address: int, value: Any) -> list[Write]:
         """The requests that write a value, or a sequence of them from `address` on."""
-        values = several(value)
+        try:
+            values = several(value)
+        except UsageError as exc:
+            raise self._unwritable(f"Invalid value for a write to {address}", exc) from exc
         try:
             place = locate(address)
             if not place.table.write:
@@ -343,7 +386,7 @@ class polling(poller):
             function = place.table.write_several if many else place.table.write
             try:
                 writes.append(Write(pdu.request_write(function, place.offset + start - address, some), start))
-            except (Error, TypeError, ValueError) as exc:
+            except (Error, TypeError, ValueError, OverflowError) as exc:
                 raise self._unwritable(f"Invalid value for a write to {spelled(address, len(values))}", exc) from exc
         if self._tried and not self.online:
             raise PlcOffline(f"Write to PLC {self}/{address:6d} failed: Offline")

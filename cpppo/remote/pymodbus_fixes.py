@@ -242,8 +242,8 @@ class adapted:
             response = self.client.execute(False, request)
         except ConnectionException as exc:
             raise modbus_not_connected(f"{self}: {exc}") from exc
-        except (ModbusException, OSError) as exc:
-            raise modbus_no_answer(f"{self}: {exc}") from exc
+        except Exception as exc:  # what it makes of a reply that is none is not told
+            raise modbus_no_answer(f"{self}: {exc!r}") from exc
         return bytes((response.function_code,)) + bytes(response.encode())
 
     def close(self) -> None:

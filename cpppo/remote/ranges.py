@@ -73,6 +73,8 @@ class Place(NamedTuple):
 
 def locate(address: int) -> Place:
     """The place of an address.  UsageError, with the ranges that there are, if it is in none."""
+    if not hasattr(address, "__index__"):
+        raise UsageError(f"{address!r} is no Modbus address: these are whole numbers, eg. 40001")
     for first, last, table in _SPANS:
         if first <= address <= last:
             return Place(table, address - first, last)

@@ -84,9 +84,9 @@ class Plan:
     def within(self, request: Range) -> list[Range]:
         """The wanted ranges that a request reads whole."""
         address, count = request
-        first = bisect_left(self._wanted, (address, 0))  # the wanted may be tens of thousands, a request reads few
-        last = bisect_left(self._wanted, (address + count, 0))
-        return [w for w in self._wanted[first:last] if w[0] + w[1] <= address + count]
+        end = address + count
+        some = self._wanted[bisect_left(self._wanted, (address, 0)) : bisect_left(self._wanted, (end, 0))]
+        return [one for one in some if one[0] + one[1] <= end]
 
     def accepted(self, request: Range) -> None:
         """The device answered: what was thought of this request's parts is forgotten."""
@@ -105,7 +105,8 @@ class Plan:
         if len(wanted) < 2:
             for one in wanted:
                 known = self._refused.get(one)
-                self._refused[one] = known.renewed(now) if known else _Retry(now + RETRY_FIRST)
+                if known is None or known.due <= now:
+                    self._refused[one] = known.renewed(now) if known else _Retry(now + RETRY_FIRST)
             return []
         place = self._weakest(wanted)
         known = self._cuts.get(wanted[place])

@@ -20,7 +20,7 @@ _KINDS = (*_NETWORK, "hwgrep", "spy", "alt", "loop", "cp2110")
 #: What to make of the reasons there are most often.
 _NO_DEVICE = "it is no serial device"
 _REASONS = {
-    errno.ENOENT: "No such file or directory; is it plugged in? python -m serial.tools.list_ports lists all",
+    errno.ENOENT: "No such file or directory; is it plugged in? python -m serial.tools.list_ports names those that are",
     errno.EACCES: "permission denied; the group of the device (ls -l), often dialout, has it",
     errno.EAGAIN: "another program has it open",
     errno.EBUSY: "another program has it open",

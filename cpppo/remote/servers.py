@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -104,10 +104,10 @@ class Handler:
         silent = self.shared or self.server.ignore_missing_devices
         return b"" if silent else exception(request.pdu[0], GATEWAY_NO_RESPONSE)
 
-    def written(self, octets: bytes) -> None:
-        """Send octets."""
+    def written(self, frames: Sequence[bytes]) -> None:
+        """Send some frames."""
         if self.transport is not None:
-            octets = self.trace_packet(True, octets)
+            octets = b"".join(self.trace_packet(True, frame) for frame in frames)
             if self.comm_params.handle_local_echo:
                 self.sent_buffer += octets
             self.transport.write(octets)
@@ -320,7 +320,8 @@ class RtuServes(Serves):
                 return
             try:
                 await self.listen()
-            except OSError:
+            except Exception as exc:  # what serial ports raise is not told by pyserial
+                log.info("%s: %s", self.address, exc)
                 self.active_connections.clear()  # the one that was made for the device that is not there
             else:
                 log.error("%s is back", self.address)

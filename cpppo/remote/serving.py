@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import inspect
 import logging
 import socket
 import struct
@@ -37,7 +38,7 @@ _Later = tuple[Framed, Union[bytes, "Awaitable[bytes]", None], bytes, float]
 class Exchange:
     """The requests and replies of one connection.
 
-    `pack` makes the octets of a reply; `write` sends them; what `spoil` gives, if anything, changes or
+    `pack` makes the octets of a reply; `write` sends those of some; what `spoil` gives, if anything, changes or
     delays them first.
     """
 
@@ -45,7 +46,7 @@ class Exchange:
         self,
         answer: Answer,
         pack: Callable[[Framed, bytes], bytes],
-        write: Callable[[bytes], None],
+        write: Callable[[Sequence[bytes]], None],
         spoil: Callable[[], Spoil | None] = lambda: None,
     ) -> None:
         self.transport: asyncio.Transport | None = None
@@ -57,6 +58,7 @@ class Exchange:
 
     def take(self, requests: Sequence[Framed], newest: bool = False) -> None:
         """Answer requests.  `newest`: all are executed, the last alone is answered: its sender forgot the others."""
+        ready: list[bytes] = []  # written at once: thousands of pieces cost a transport time by their square
         for request in requests:
             answered = self._answer(request)
             if newest and request is not requests[-1]:
@@ -68,11 +70,13 @@ class Exchange:
                     continue
                 octets, delay = self._made(request, answered)
                 if not delay and self._task is None:
-                    self._write(octets)
+                    ready.append(octets)
                 else:
                     self._queue((request, None, octets, delay))
             else:
                 self._queue((request, answered, b"", 0.0))
+        if ready:
+            self._write(ready)
 
     def _made(self, request: Framed, reply: bytes) -> tuple[bytes, float]:
         octets, spoil = self._pack(request, reply), self._spoil()
@@ -96,7 +100,7 @@ class Exchange:
             if delay > 0:
                 await asyncio.sleep(delay)
             if octets:
-                self._write(octets)
+                self._write([octets])
             self._later.popleft()
             if self._full and len(self._later) <= WAITING // 2:
                 self._full = False
@@ -121,8 +125,8 @@ class Exchange:
             self._task.cancel()
             self._task = None
         for _, coming, _, _ in self._later:
-            if asyncio.iscoroutine(coming):
-                coming.close()
+            if inspect.iscoroutine(coming) and inspect.getcoroutinestate(coming) == inspect.CORO_CREATED:
+                coming.close()  # the one that has begun ends with the task that awaits it
         self._later.clear()
 
     async def answered(self, within_s: float) -> None:

@@ -46,6 +46,8 @@ _BITS = 11
 _SILENCE_S, _TURNAROUND_S = 0.00175, 0.1
 #: The least time-out that can be set on a socket: 0 means not to wait at all.
 _LEAST_S = 0.001
+#: Seconds for which who waits for a late answer has the line, and then leaves it to others.
+_SLICE_S, _LEFT_S = 0.02, 0.001
 
 
 class NotConnected(Error):
@@ -85,6 +87,7 @@ class Transactions:
         self._own = timeout
         self._until: float | None = None
         self._trouble = ""
+        self._retired = False
 
     def __enter__(self) -> Any:
         self._lock.acquire()
@@ -110,14 +113,17 @@ class Transactions:
             return self._connected(self._deadline())
 
     def _connected(self, until: float) -> bool:
-        if self.socket is None:
+        if self.socket is None and not self._retired:
             try:
                 self._open(max(_LEAST_S, until - clock()))
             except Exception as exc:  # what serial ports raise is not told by pyserial
                 late = isinstance(exc, TimeoutError)
                 self._trouble = "no connection in time" if late else f"no connection: {self._reason(exc)}"
                 return False
-        return True
+        if self._retired:  # perhaps meanwhile
+            self.close()
+            self._trouble = "closed"
+        return not self._retired
 
     def transact(self, pdu: bytes, unit: int = 1, answered: bool = True) -> bytes:
         """Send a data unit to a unit; the data unit of its reply, exceptions included (b"": none is awaited).
@@ -144,6 +150,14 @@ class Transactions:
 
     def abort(self) -> None:
         """From another thread: let a transaction that waits end at once, with NoAnswer."""
+
+    def retire(self) -> None:
+        """From any thread: as abort, and transactions to come fail with NotConnected: no connection is opened again.
+
+        `close` may still be needed.
+        """
+        self._retired = True
+        self.abort()
 
     def _open(self, left: float) -> None:
         """Set `self.socket`, within `left` seconds."""
@@ -174,10 +188,41 @@ class TcpTransactions(Transactions):
         host, port = self.place
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
+    def _connected(self, until: float) -> bool:
+        if self.socket is not None and self._left():
+            self.close()
+        return super()._connected(until)
+
+    def _left(self) -> bool:
+        """Whether the device hung up since the last transaction: a request would be lost.  Takes late replies."""
+        try:
+            self.socket.settimeout(0)
+            while octets := self.socket.recv(4096):
+                self._told.feed(octets)
+        except BlockingIOError:
+            return False
+        except (OSError, AttributeError, RemoteProtocolError):
+            pass
+        return True
+
     def _open(self, left: float) -> None:
-        self.socket = socket.create_connection(self.place, left)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._told.opened()
+        until, trouble = clock() + left, OSError(f"{self.place[0]} has no address")
+        places = socket.getaddrinfo(*self.place, type=socket.SOCK_STREAM)
+        for number, (family, kind, protocol, _, place) in enumerate(places):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                # The others get their part of the time, too, where one does not answer.
+                sock.settimeout(max(_LEAST_S, (until - clock()) / (len(places) - number)))
+                sock.connect(place)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as exc:
+                sock.close()
+                trouble = exc
+            else:
+                self._told.opened()
+                self.socket = sock
+                return
+        raise trouble
 
     def abort(self) -> None:
         held = self.socket
@@ -247,15 +292,19 @@ class RtuTransactions(Transactions):
         if held is not None and hasattr(held, "cancel_read"):
             held.cancel_read()
 
+    def transact(self, pdu: bytes, unit: int = 1, answered: bool = True) -> bytes:
+        while True:
+            self._outwait(unit)
+            with self._lock:
+                if unit not in self._doubtful:  # by another thread, meanwhile
+                    return super().transact(pdu, unit, answered)
+
     def _reason(self, exc: Exception) -> str:
         return serial_trouble(exc)
 
     def _exchange(self, pdu: bytes, unit: int, answered: bool, until: float) -> bytes:
         frame = rtu_frame(unit, pdu)
-        if unit in self._doubtful:
-            self._outwait(unit)
-            until = max(until, self._deadline())
-        self._send(frame)
+        self._send(frame, until)
         if not answered or not unit:
             self._quiet = clock() + _TURNAROUND_S
             return b""
@@ -276,28 +325,36 @@ class RtuTransactions(Transactions):
                 problem = reply_problem(pdu, reply) if who == unit else f"unit {who} answered"
                 if not problem:
                     return reply
+                if who != unit:
+                    self._doubtful.pop(who, None)
                 seen = f"but {problem}"  # perhaps the late answer to another request: ours may follow
 
     def _outwait(self, unit: int) -> None:
-        """Wait for the late answer of a unit, or until none can come any more."""
-        until, octets, who = self._doubtful.pop(unit), b"", None
-        while who != unit and clock() < until:
-            try:
-                octets += self._received(until, "")
-            except NoAnswer:
-                return
-            while octets:
-                used, who, _, reply = self.decode(octets)
-                octets = octets[used:]
-                if not reply or who == unit:
+        """Wait for the late answer of a unit, or until none can come any more; others have the line in between."""
+        octets = b""
+        while clock() < self._doubtful.get(unit, 0.0):
+            with self._lock:
+                if self.socket is None:
                     break
+                with contextlib.suppress(NoAnswer):
+                    octets += self._received(clock() + _SLICE_S, "")
+                while octets:
+                    used, who, _, reply = self.decode(octets)
+                    octets = octets[used:]
+                    if not reply:
+                        break
+                    self._doubtful.pop(who, None)
+            time.sleep(_LEFT_S)
+        self._doubtful.pop(unit, None)
 
-    def _send(self, frame: bytes) -> None:
+    def _send(self, frame: bytes, until: float) -> None:
         pause = self._quiet - clock()
         if pause > 0:
             time.sleep(pause)
         try:
             while self.socket.in_waiting:  # late, or noise: no answer to what was not asked yet
+                if clock() >= until:
+                    raise TimeoutError("the line does not fall silent")
                 self.socket.read(self.socket.in_waiting)
             self.socket.write(frame)
         except Exception as exc:  # as in _connected

@@ -267,6 +267,19 @@ def test_callbacks_may_fail(made: Maker, caplog: pytest.LogCaptureFixture) -> No
     assert any("a function called after a poll failed" in one.getMessage() for one in caplog.records)
 
 
+def test_faults_of_ours(made: Maker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are logged, no old value is given, and polling goes on."""
+    form = made()
+    form.plc.poll(40001)
+    form.wait(lambda: form.plc.read(40001) == 1000)
+    with monkeypatch.context() as broken:
+        broken.setattr(form.plc, "_answered", lambda *_: 1 / 0)
+        form.wait(lambda: form.told[-1] == (40001, 1000, None))
+        assert (form.plc.read(40001), form.plc.failing) == (None, {(40001, 1)})
+    form.wait(lambda: form.plc.read(40001) == 1000)
+    assert any("a fault of ours; polling goes on" in one.getMessage() for one in caplog.records)
+
+
 # ------------------------------------------------------------------ tasks alone
 def test_a_write_takes_its_turn(device: Device) -> None:
     """A write comes between two requests of a poll: it does not wait for the end of all of them."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 from cpppo.errors import UsageError
+from cpppo.remote.answering import answer
 from cpppo.remote.cells import Cells, Device, Refused, SparseBlock
+from cpppo.remote.pdu import request_read
 
 
 def test_only_what_is_defined_is_there() -> None:
@@ -150,3 +153,13 @@ def test_a_block_that_is_not_mutable() -> None:
     with pytest.raises(Refused, match="not mutable"):
         block.setValues(11, 2)
     assert block.values == {10: 2}
+
+
+@pytest.mark.parametrize("signal", [lambda now: 70000, lambda now: -1, lambda now: 1.5, lambda now: 1 // 0])
+def test_signals_that_fail(signal: Callable[[float], int], caplog: pytest.LogCaptureFixture) -> None:
+    """What a register cannot hold, and what is raised, is a failure of the device, and logged; others go on."""
+    device = Device()
+    device.define(40001, [5, signal])
+    assert answer(request_read(3, 1, 1), device) == b"\x83\4"
+    assert "the signal at protocol address 1 failed" in caplog.text
+    assert answer(request_read(3, 0, 1), device) == b"\3\2\0\5"

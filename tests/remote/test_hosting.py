@@ -56,3 +56,20 @@ def test_serve_waits_for_the_end() -> None:
         stopping.start()
         hosted.serve()
         stopping.join()
+
+
+def test_stopping_by_what_it_calls() -> None:
+    """It would wait for itself: that is said, at once; it goes on, and can be stopped by others."""
+    told: list[str] = []
+    before = threading.active_count()
+    with Hosted(Server) as hosted:
+
+        async def stop() -> None:
+            try:
+                hosted.stop()
+            except RuntimeError as exc:
+                told.append(str(exc))
+
+        asyncio.run_coroutine_threadsafe(stop(), hosted._loop).result(10)
+        assert told == ["Modbus server cannot be stopped by what it calls; do that in another thread"]
+    assert threading.active_count() == before

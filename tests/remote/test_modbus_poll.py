@@ -143,7 +143,7 @@ def test_once_says_each_thing_once(device: Device) -> None:
 
 def test_a_serial_line_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     """It is said why it cannot be opened, and which settings were tried."""
-    told = "No such file or directory; is it plugged in? python -m serial.tools.list_ports lists all"
+    told = "No such file or directory; is it plugged in? python -m serial.tools.list_ports names those that are"
     assert ran(capsys, "-a", "/dev/nowhere", "--unit", "3", "--once", "40001") == (
         3,
         "",

@@ -56,9 +56,9 @@ def test_the_rate_only_increases() -> None:
     assert (plc.rate, plc_poller().rate) == (0.5, 1.0)
 
 
-@pytest.mark.parametrize("rate", [0, -1, float("nan")])
+@pytest.mark.parametrize("rate", [0, -1, 5e-324, 1e10, float("inf"), float("nan")])
 def test_rates_that_are_none(rate: float) -> None:
-    """A rate is a time of more than nothing."""
+    """A rate is a time of more than nothing, and one that can be waited for."""
     with pytest.raises(ValueError, match="a rate is a time in seconds"):
         plc_poller(rate=rate)
     with pytest.raises(ValueError, match="a rate is a time in seconds"):
@@ -73,7 +73,11 @@ def test_changes_are_told(caplog: pytest.LogCaptureFixture) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("no display")
 
+    def ending(*_: object) -> None:
+        sys.exit("it would end the thread that polls, and nothing else")
+
     plc.on_change(broken)
+    plc.on_change(ending)
     plc.on_change(lambda *change: told.append(change))
     plc.poll(1)
     plc._receive()
@@ -82,7 +86,7 @@ def test_changes_are_told(caplog: pytest.LogCaptureFixture) -> None:
     plc._receive()
     plc._forget([1, 2])
     assert told == [(1, None, 0), (1, 0, 5), (1, 5, None)]
-    assert [record.levelno for record in caplog.records] == [logging.ERROR] * 3
+    assert [record.levelno for record in caplog.records] == [logging.ERROR] * 6
     assert plc.age(1) is None
 
 

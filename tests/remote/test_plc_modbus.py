@@ -14,6 +14,8 @@ from pymodbus.client import ModbusTcpClient
 from pymodbus.exceptions import ModbusException, ParameterException
 
 from cpppo.remote import PlcOffline, plc_modbus
+from cpppo.remote.framing import rtu_frame
+from cpppo.remote.pdu import request_write
 from cpppo.remote.plc_modbus import poller_modbus
 from cpppo.remote.pymodbus_fixes import modbus_client_rtu, modbus_client_tcp
 from cpppo.remote.simulator import Simulator, simulator
@@ -246,6 +248,18 @@ def test_a_client_of_pymodbus(sim: Simulator) -> None:
     client.close()
 
 
+def test_a_client_of_others_that_raises_anything(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What such a client raises is no answer; it is counted, and values do not stay."""
+    host, port = sim.address
+    client = ModbusTcpClient(host, port=port, timeout=1, retries=0)
+    with poller_modbus("fake", client, rate=0.02) as plc:
+        until(lambda: plc.read(40001) == 99)
+        monkeypatch.setattr(client, "execute", lambda *_: [][0])
+        until(lambda: not plc.online)
+        assert (plc.read(40001), "IndexError" in plc.counts(40001).last) == (None, True)
+    client.close()
+
+
 def test_a_write_that_is_not_answered() -> None:
     """It is said that nothing is known of it: it is not called offline, and it is not sent again."""
     with TcpDevice(lambda request: iter([])) as device:
@@ -288,30 +302,32 @@ def test_writes_while_polls_go_on(sim: Simulator) -> None:
 
 def test_a_name_that_stops_resolving(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The device is offline, the thread goes on, and finds it when its name is known again."""
-    create = socket.create_connection
+    found = socket.getaddrinfo
 
-    def lost(*_: Any, **__: Any) -> socket.socket:
+    def lost(*_: Any, **__: Any) -> Any:
         raise socket.gaierror(-2, "Name or service not known")
 
     with poller(sim, timeout=0.5) as plc:
         until(lambda: plc.read(40001) == 99)
-        monkeypatch.setattr(socket, "create_connection", lost)
+        monkeypatch.setattr(socket, "getaddrinfo", lost)
         plc.client.abort()
         until(lambda: not plc.online)
         assert "Name or service not known" in plc.counts(40001).last
-        monkeypatch.setattr(socket, "create_connection", create)
+        monkeypatch.setattr(socket, "getaddrinfo", found)
         until(lambda: plc.read(40001) == 99)
 
 
 def test_our_own_faults_do_not_end_it(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever goes wrong inside is logged with its traceback; polling goes on."""
+    """Whatever goes wrong inside is logged with its traceback, no old value is given, and polling goes on."""
     with poller(sim) as plc:
         until(lambda: plc.read(40001) == 99)
         with monkeypatch.context() as broken:
             broken.setattr(plc.client, "transact", lambda *_: 1 / 0)
             until(lambda: any("a fault of ours; polling goes on" in record.getMessage() for record in caplog.records))
+            until(lambda: not plc.online)
+            assert plc.read(40001) is None
         sim[40001] = 3
         until(lambda: plc.read(40001) == 3)
 
@@ -348,3 +364,23 @@ def test_a_serial_device_that_is_unplugged() -> None:
         until(lambda: plc.read(40001) == 8)
         assert plc.stop()
         client.close()
+
+
+def test_a_write_after_the_end(sim: Simulator) -> None:
+    """It fails, and opens no connection that nobody would close."""
+    plc = poller(sim)
+    until(lambda: plc.read(40001) == 99)
+    assert plc.stop()
+    with pytest.raises(PlcOffline, match="closed"):
+        plc.write(40001, 5)
+    assert (sim[40001], plc.client.socket) == (99, None)
+
+
+def test_a_write_to_all_units_of_a_line() -> None:
+    """Nobody answers it, and that is no failure."""
+    with SerialDevice(lambda request: iter([])) as device:
+        client = modbus_client_rtu(port=device.path, baudrate=115200, timeout=0.3)
+        with poller_modbus("all", client, unit=0) as plc:
+            plc.write(40001, 5)
+        client.close()
+        until(lambda: device.requests == [rtu_frame(0, request_write(6, 0, [5]))])

@@ -327,6 +327,11 @@ def test_writes(now: list[float], address: int, value: object, multi: bool, octe
         (40001, "x", "Invalid value for a write to 40001"),
         (40001, None, "Invalid value for a write to 40001"),
         (40001, float("nan"), "Invalid value for a write to 40001"),
+        (40001, float("inf"), "Invalid value for a write to 40001"),
+        (40001, {40001: 5}, r"write to 40001 \(a dict is no value and no sequence of values"),
+        (40001, {5, 6}, "a set is no value and no sequence"),
+        (40001, bytearray(b"ab"), "a bytearray is no value and no sequence"),
+        (40001.0, 5, "40001.0 is no Modbus address: these are whole numbers"),
         (1, 2, r"Invalid value for a write to 1 \(a coil is 0 or 1, not 2\)"),
     ],
 )
@@ -366,3 +371,100 @@ def test_settings_that_cannot_be(reach: int, unit: int | None) -> None:
     """A reach below 1 and a unit beyond an octet are refused."""
     with pytest.raises(ValueError, match="reach is a number|a unit is 0 to 255"):
         polling("pump", 1.0, reach=reach, unit=unit)
+
+
+def test_much_that_is_refused_delays_nothing(plc: polling, device: Device, now: list[float]) -> None:
+    """However much a device refuses, a poll is a few requests longer; what it has is known soon, the rest by and by."""
+    for address in range(40001, 41001):
+        plc.poll(address)
+    device.registers = {number: 5 for number in range(500, 700)}
+    sizes = []
+    for _ in range(400):
+        sizes.append(len(device.poll()))
+        now[0] += 1
+    assert max(sizes) <= 8 + 2 + 16
+    assert plc.values(range(40001, 41001)) == [None] * 500 + [5] * 200 + [None] * 300
+    assert set(plc.refused) == {(address, 1) for address in range(40001, 41001) if not 40501 <= address <= 40700}
+
+
+def test_much_that_comes_to_be_refused(plc: polling, device: Device) -> None:
+    """What was refused, and not asked again in the same poll, has no value after the second."""
+    for address in range(40001, 41001):
+        plc.poll(address)
+    device.registers = dict.fromkeys(range(1000), 5)
+    device.poll()
+    assert plc.values(range(40001, 41001)) == [5] * 1000
+    device.registers = {}
+    device.poll()
+    device.poll()
+    assert plc.values(range(40001, 41001)) == [None] * 1000
+
+
+def test_a_failure_in_another_request(plc: polling, device: Device) -> None:
+    """A second failure of an address loses its value, also where it is asked among others than before."""
+    plc.poll(1)
+    plc.poll(40001)
+    device.poll()
+    device.fails = lambda function, *_: SILENT if function == 3 else None
+    device.poll()
+    assert plc.read(40001) == 0
+    plc.poll(40002)
+    device.poll()
+    assert (plc.values([1, 40001]), plc.online) == ([False, None], True)
+
+
+def test_silent_ranges_do_not_make_the_others_old(plc: polling, device: Device, now: list[float]) -> None:
+    """What failed before is asked while the time from poll to poll lasts, one at least: each in turn."""
+    plc.poll(1)
+    places = range(40001, 41001, 200)
+    for address in places:
+        plc.poll(address)
+    device.registers[0] = 1
+
+    def slow(function: int, *_: int) -> NoAnswer | None:
+        now[0] += 2 if function == 3 else 0
+        return SILENT if function == 3 else None
+
+    device.fails = slow
+    assert len(device.poll()) == 6
+    asked = [device.poll() for _ in places]
+    assert [len(requests) for requests in asked] == [2] * 5
+    assert [requests[1][0] for requests in asked] == list(places)
+    assert plc.failing == {(place, 1) for place in places}
+
+
+def test_a_slow_device_that_returns_is_asked_for_all(plc: polling, device: Device, now: list[float]) -> None:
+    """What failed while it was offline does not count afterwards."""
+
+    def slow(*_: int) -> None:
+        now[0] += 2
+
+    places = (40001, 30001, 10001, 1)
+    for address in places:
+        plc.poll(address)
+    device.poll()
+    device.fails = lambda *_: SILENT
+    for _ in range(5):
+        device.poll()
+    device.fails = slow
+    assert len(device.poll()) == 4
+    assert None not in plc.values(places)
+
+
+def test_a_device_that_refuses_all(plc: polling, device: Device, now: list[float]) -> None:
+    """It is asked for one address in turn, so that it is known whether it is there; no retry is later for it."""
+    device.registers = {}
+    plc.poll(40001)
+    plc.poll(30001)
+    device.poll()
+    assert [device.poll() for _ in range(2)] in ([[(40001, 1)], [(30001, 1)]], [[(30001, 1)], [(40001, 1)]])
+    device.fails = lambda *_: SILENT
+    device.poll()
+    device.poll()
+    assert not plc.online
+    device.fails = lambda *_: None
+    device.registers = {0: 5}
+    now[0] += 61
+    device.poll()
+    device.poll()
+    assert (plc.online, plc.values([40001, 30001])) == (True, [5, 5])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -206,3 +209,33 @@ def test_a_store_as_pymodbus_asks_it() -> None:
     assert asyncio.run(store.async_setValues(1, 6, 9, [2])) == ExcCodes.ILLEGAL_ADDRESS
     assert asyncio.run(store.async_setValues(1, 16, 0, [2])) is None
     assert asyncio.run(store.async_getValues(1, 3, 0)) == [2] and asyncio.run(store.async_getValues(5, 3, 0)) == [1]
+
+
+def test_a_client_that_leaves_while_a_pymodbus_device_works() -> None:
+    """Its requests are given up, without a word to the event loop."""
+    told: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        begun, left = asyncio.Event(), asyncio.Event()
+
+        async def action(*_: Any) -> None:
+            begun.set()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                left.set()
+
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        data = [SimData(0, values=[1, 2], datatype=DataType.REGISTERS)]
+        server = modbus_server_tcp(SimDevice(1, simdata=data, action=action), address=("127.0.0.1", 0))
+        await server.serve_forever(background=True)
+        _, writer = await asyncio.open_connection(*server.address)
+        writer.write(b"".join(tcp_frame(number, 1, READ) for number in range(3)))
+        await begun.wait()
+        writer.close()
+        await left.wait()
+        await server.shutdown()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    gc.collect()
+    assert told == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,3 +151,10 @@ def test_ranges_that_are_none(text: str, told: str) -> None:
 def test_spelled() -> None:
     """A range is shown as it would be written."""
     assert (spelled(40001, 1), spelled(40001, 3)) == ("40001", "40001-40003")
+
+
+@pytest.mark.parametrize("address", [40001.0, 40001.5, "40001", None])
+def test_addresses_are_whole_numbers(address: Any) -> None:
+    """A number with a fraction would be no request; that it is none is told where it is given."""
+    with pytest.raises(UsageError, match=r"is no Modbus address: these are whole numbers, eg. 40001"):
+        locate(address)

@@ -170,6 +170,16 @@ def test_a_faster_cadence() -> None:
     assert (cadence.due, cadence.rate) == (1.5, 0.5)
 
 
+def test_a_refusal_before_it_is_due() -> None:
+    """Asking too early moves no retry."""
+    plan = planned(40001)
+    plan.refuse((40001, 1), 0.0)
+    for _ in range(10):
+        plan.refuse((40001, 1), 1.0)
+    assert plan.requests(RETRY_FIRST - 1) == []
+    assert plan.requests(RETRY_FIRST) == [(40001, 1)]
+
+
 def test_what_a_request_reads_is_found_without_looking_at_all_that_is_wanted() -> None:
     """All addresses of a table, of which a device has none, are found out with work by their number, not its square."""
     looks = 0

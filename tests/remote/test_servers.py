@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -376,8 +377,9 @@ def test_the_newest_request_is_answered() -> None:
         assert served[40001:40003] == [0x63, 0x64]
 
 
+@pytest.mark.parametrize("faults", [[], [OSError(5, "no"), termios.error(5, "no"), ValueError("no")]])
 def test_a_device_that_is_unplugged_is_opened_again(
-    tmp_path: os.PathLike[str], caplog: pytest.LogCaptureFixture
+    tmp_path: os.PathLike[str], caplog: pytest.LogCaptureFixture, faults: list[Exception]
 ) -> None:
     """The server goes on when the device is back, and says each once."""
     link = os.path.join(tmp_path, "port")
@@ -395,6 +397,15 @@ def test_a_device_that_is_unplugged_is_opened_again(
             os.symlink(line.paths[0], link)
             with simulator("40001=99,100", address=link, reconnect_delay=0.05) as served:
                 assert line.ask(RTU_READ, len(RTU_VALUES)) == RTU_VALUES
+                server = served._hosted.server
+                listen = server.listen
+
+                async def opened() -> bool:
+                    if faults:
+                        raise faults.pop()
+                    return bool(await listen())
+
+                server.listen = opened
                 os.unlink(link)
                 line.unplug()
                 os.symlink(line.paths[1], link)

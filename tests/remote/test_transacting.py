@@ -495,3 +495,112 @@ def test_other_units_need_not_wait_for_a_late_answer() -> None:
         assert client.transact(READ, 1) == GOOD
         assert 0.5 < time.monotonic() - begun < 5
         client.close()
+
+
+def test_others_have_the_line_while_a_late_answer_is_awaited() -> None:
+    """A unit that does not answer costs the others of its line its time-out, and not twice that again."""
+    with SerialDevice(lambda r: iter([rtu(r)] if r[0] == 2 else [])) as device:
+        client = client_of(device, timeout=0.5)
+        with pytest.raises(NoAnswer):
+            client.transact(READ, 1)
+        silent = threading.Thread(target=lambda: pytest.raises(NoAnswer, client.transact, READ, 1))
+        silent.start()
+        answers = 0
+        while [request[0] for request in device.requests].count(1) < 2:
+            assert client.transact(READ, 2) == GOOD
+            answers += 1
+        assert answers >= 5
+        silent.join(10)
+        client.close()
+
+
+def test_a_late_answer_among_those_of_others() -> None:
+    """It is known when it comes, whoever waits then: its unit is asked again at once."""
+
+    def script(request: bytes) -> Iterator[Part]:
+        if len(device.requests) > 1:
+            yield from [rtu(request, unit=-1)] if request[0] == 2 else []
+            yield rtu(request)
+
+    with SerialDevice(script) as device:
+        client = client_of(device, timeout=1.0)
+        with pytest.raises(NoAnswer):
+            client.transact(READ, 1)
+        assert client.transact(READ, 2) == GOOD
+        begun = time.monotonic()
+        assert client.transact(READ, 1) == GOOD
+        assert time.monotonic() - begun < 0.5
+        client.close()
+
+
+def test_a_line_that_does_not_fall_silent() -> None:
+    """Nothing is sent into a flood, and it ends with the time-out."""
+
+    def flood(request: bytes) -> Iterator[Part]:
+        while not device.ended.is_set():
+            yield b"\xff" * 4096
+
+    with TcpDevice(flood) as device:
+        client = modbus_client_rtu(port=f"socket://127.0.0.1:{device.port}", timeout=0.3)
+        with pytest.raises(NoAnswer):
+            client.transact(READ)
+        with pytest.raises(NotConnected, match="the line does not fall silent"):
+            client.transact(READ)
+
+
+def test_a_device_that_hung_up_meanwhile() -> None:
+    """Devices close what is idle: that is seen before a request is lost in it."""
+    with TcpDevice(lambda request: iter([tcp(request), None])) as device:
+        client = client_of(device)
+        assert client.transact(READ) == GOOD
+        while client.socket.recv(1, socket.MSG_PEEK):
+            pass  # until its end is there
+        assert client.transact(READ) == GOOD
+        assert (len(device.requests), device.connections) == (2, 2)
+        client.close()
+
+
+def test_a_name_with_several_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that does not answer leaves time for the others, and all together have one budget."""
+    with socket.socket() as full, TcpDevice(lambda request: iter([tcp(request)])) as device:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        with socket.create_connection(full.getsockname()):  # from now on it answers nobody
+            places = [full.getsockname(), ("127.0.0.1", device.port)]
+            monkeypatch.setattr(
+                socket,
+                "getaddrinfo",
+                lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", at) for at in places],
+            )
+            client = modbus_client_tcp("name", timeout=0.6)
+            assert client.transact(READ) == GOOD
+            client.close()
+            places[:] = [full.getsockname()] * 3
+            begun = time.monotonic()
+            with pytest.raises(NotConnected, match="no connection in time"):
+                client.transact(READ)
+            assert time.monotonic() - begun < 1.2
+
+
+def test_retiring_while_it_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes of opening a connection then is closed, and no other is opened."""
+    asked, goes_on, found = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def slow(*place: Any, **kwds: Any) -> Any:
+        asked.set()
+        assert goes_on.wait(10)
+        return found(*place, **kwds)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with TcpDevice(lambda request: iter([tcp(request)])) as device:
+        client = client_of(device)
+        waiting = threading.Thread(target=lambda: pytest.raises(NotConnected, client.transact, READ))
+        waiting.start()
+        assert asked.wait(10)
+        client.retire()
+        goes_on.set()
+        waiting.join(10)
+        assert client.socket is None
+        with pytest.raises(NotConnected, match="closed"):
+            client.transact(READ)
+        assert (client.socket, device.requests) == (None, [])
