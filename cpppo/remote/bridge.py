@@ -16,6 +16,7 @@ from cpppo.remote.bridge_config import BridgeConfig, BridgeTag, read_bridge
 from cpppo.remote.bridge_devices import Bridge
 from cpppo.remote.ranges import spelled
 from cpppo.server.command import (
+    INTERRUPTED,
     add_verbosity,
     format_address,
     logging_to,
@@ -94,7 +95,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             reopen = stack.enter_context(logging_to(given.log, given.verbose))
         except OSError as exc:
             return _failed(1, f"cannot write {exc.filename}: {exc.strerror}; name a file that can be written")
-        return _serve(config, address, reopen, last=argv is None)
+        try:
+            return _serve(config, address, reopen, last=argv is None)
+        except KeyboardInterrupt:  # before it served
+            return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -50,7 +50,8 @@ With --json it is an object on standard output: time (seconds since the epoch), 
 value was lost, error. --once prints all values, '40001 ==   123', and ends.
 
 A request that the device refuses is cut in parts until it is known what of it is refused; that is tried again after
-a minute, and then more and more seldom. -v tells which requests are made, and what failed.
+a minute, and then more and more seldom. -v tells which requests are made, and what failed. "Exception Response(131, 3,
+IllegalAddress)" is a refusal: the function with its highest bit set, the function, and the exception (here: 2) by name.
 
 examples:
   modbus_poll 40001-40010                                    the device on this machine, every second
@@ -162,9 +163,11 @@ def _run(given: argparse.Namespace, last: bool) -> int:
             shows.append(shown.in_table(plc, addresses, screen, latest))
         if not (given.json or given.once) and (given.log or not given.table):
             shows.append(shown.to_log)
-        watch = _Watch(plc, shows, chore)
         if given.once:
-            return _once(given, watch, addresses)
+            return _once(given, _Watch(plc, shows, chore), addresses)
+        if given.json or not given.log:
+            shows.append(shown.while_read(sys.stdout if given.json or given.table else sys.stderr))
+        watch = _Watch(plc, shows, chore)
         serve_until_interrupted(watch, lambda: None, last)
         return _verdict(given, watch, [address for address in addresses if address not in watch.seen])
 

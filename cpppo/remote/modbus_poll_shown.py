@@ -6,11 +6,13 @@ device.  Must not know: how polls are done, options.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import select
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO, cast
 
 from cpppo.history import Writer
 from cpppo.logs import NORMAL
@@ -18,7 +20,7 @@ from cpppo.remote.modbus_poll_table import Row, Screen, table
 from cpppo.remote.polling import polling
 from cpppo.remote.ranges import merge, spelled
 
-__all__ = ["Latest", "Poll", "failures", "in_table", "to_history", "to_json", "to_log", "told_plan"]
+__all__ = ["Latest", "Poll", "failures", "in_table", "to_history", "to_json", "to_log", "told_plan", "while_read"]
 
 log = logging.getLogger("modbus_poll")
 
@@ -46,6 +48,21 @@ def to_log(poll: Poll) -> None:
     """A line a change: `40001 ==   123 (was: None)`."""
     for address, old, new in poll.changes:
         log.warning("%5d == %5s (was: %s)", address, new, old)
+
+
+def while_read(stream: TextIO | None) -> Shows:
+    """BrokenPipeError as soon as nobody reads a pipe any more: logging never says so, and values may stay for days."""
+    try:
+        poller = select.poll()
+        poller.register(cast(TextIO, stream).fileno(), 0)
+    except (AttributeError, OSError, ValueError):  # no such system, no such stream
+        return lambda poll: None
+
+    def show(poll: Poll) -> None:
+        if any(event & select.POLLERR for _, event in poller.poll(0)):
+            raise BrokenPipeError(errno.EPIPE, "nobody reads the output any more")
+
+    return show
 
 
 def told_plan(plc: polling) -> Shows:

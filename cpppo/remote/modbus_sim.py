@@ -17,7 +17,7 @@ from cpppo.remote.cells import Device
 from cpppo.remote.modbus_sim_config import ConfigError, SimConfig, read_config
 from cpppo.remote.serial_address import serial_address, serial_trouble
 from cpppo.remote.simulator import Simulator, devices_of, parse_values, simulator
-from cpppo.server.command import add_verbosity, logging_to, parse_address, refused, serve_until_interrupted
+from cpppo.server.command import INTERRUPTED, add_verbosity, logging_to, parse_address, refused, serve_until_interrupted
 
 __all__ = ["Simulator", "main", "simulator"]
 
@@ -48,6 +48,8 @@ examples:
       40001-40100 = 99
       [units.2]
       40101 = "sine:0,1000,1min"
+
+-v tells who connects and goes, what they write and what is refused them; -vv also what they read.
 
 exit status: 0 ended in order, by Ctrl-C or SIGTERM; 1 could not serve, or an unknown evil; 2 wrong usage.
 """
@@ -119,6 +121,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = exc.filename or "to standard output"
         print(f"modbus_sim: cannot write {where}: {exc.strerror}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before it served
+        return INTERRUPTED
 
 
 def _configuration(given: argparse.Namespace) -> SimConfig:

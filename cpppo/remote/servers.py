@@ -14,10 +14,12 @@ from contextlib import suppress
 from typing import Any
 
 from cpppo.errors import RemoteProtocolError
+from cpppo.logs import DETAIL, NORMAL
 from cpppo.remote.answering import answer, exception
 from cpppo.remote.cells import GATEWAY_NO_RESPONSE, Device
 from cpppo.remote.framing import RTU_LARGEST, Framed, TcpFrames, rtu_frame, tcp_frame
 from cpppo.remote.serving import Exchange, Spoil
+from cpppo.remote.told import changes, exchange_told
 
 __all__ = ["Devices", "Handler", "RtuHandler", "RtuServes", "Serves", "TcpHandler"]
 
@@ -53,6 +55,8 @@ class Handler:
     latency, drain = 0.1, 0.1
     #: Whether unit 0 always means all of them, and other units than ours are others' business.
     shared = False
+    #: Who is at the other end of a connection; of a serial line that is not known.
+    peer = ""
     server: Any
     transport: Any
     comm_params: Any
@@ -74,6 +78,16 @@ class Handler:
 
     def answered(self, request: Framed) -> bytes | Awaitable[bytes]:
         """The answer to a request, b"" for none; of another context than ours it comes later."""
+        reply = self._answered(request)
+        if log.isEnabledFor(NORMAL):
+            known = reply if isinstance(reply, bytes) else b""
+            level = NORMAL if changes(known, request.pdu) else DETAIL
+            log.log(
+                level, "%s, unit %d: %s", self.peer or "serial line", request.unit, exchange_told(request.pdu, known)
+            )
+        return reply
+
+    def _answered(self, request: Framed) -> bytes | Awaitable[bytes]:
         everybody = request.unit == 0 and (self.shared or self.server.broadcast_enable)
         store = self.server.context
         if not isinstance(store, Devices):
@@ -101,12 +115,19 @@ class Handler:
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)  # type: ignore[misc]
         self.exchange.transport = transport
+        address = transport.get_extra_info("peername")
+        if address:
+            host, port = address[:2]
+            self.peer = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            log.log(NORMAL, "%s: connected", self.peer)
         if self.server.serving.done():  # it was accepted at the last moment
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)  # type: ignore[misc]
         self.exchange.lost()
+        if self.peer:
+            log.log(NORMAL, "%s: gone", self.peer)
 
     async def finish(self) -> None:
         """End in order: answer what has come, see it arrive, hang up."""

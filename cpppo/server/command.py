@@ -26,6 +26,7 @@ from cpppo.server.tcp import Connection, Server, Talks, format_address
 from cpppo.version import __version__
 
 __all__ = [
+    "INTERRUPTED",
     "Serves",
     "add_verbosity",
     "format_address",
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 log = logging.getLogger("network")
+
+#: The exit status of who is interrupted before there is anything to end in order, as shells show it.
+INTERRUPTED = 130
 
 #: Seconds after which Ctrl-C is noticed at last: a signal that comes just before accepting begins does not end that.
 LOOK_S = 1.0

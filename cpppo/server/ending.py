@@ -18,12 +18,12 @@ from typing import Any, cast
 
 from cpppo.errors import Error, UsageError
 from cpppo.history import Writer
-from cpppo.server.command import logging_to
+from cpppo.server.command import INTERRUPTED, logging_to
 
 __all__ = ["FAILED", "OK", "UNREACHABLE", "Unreachable", "count", "ended", "logged", "recording_to", "seconds", "size"]
 
 #: Exit statuses; those of signals as shells show them.
-OK, FAILED, USAGE, UNREACHABLE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
+OK, FAILED, USAGE, UNREACHABLE, BROKEN_PIPE = 0, 1, 2, 3, 141
 
 #: The longest time-out; systems take no more than some weeks.
 _DAY_S = 86400

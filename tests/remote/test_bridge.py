@@ -153,6 +153,16 @@ def test_pymodbus_is_asked_for(
     assert "plc_modbus" in capsys.readouterr().err
 
 
+def test_ctrl_c_before_it_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is impatient sees no traceback; the status is that of an interrupted program."""
+
+    def made(config: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bridge, "Bridge", made)
+    assert bridge.main([_file(tmp_path, 1502)]) == 130
+
+
 def test_help_teaches() -> None:
     """The example of --help is a bridge file that is right."""
     said = run_module("cpppo.remote.bridge", "--help").stdout

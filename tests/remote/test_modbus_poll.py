@@ -378,6 +378,28 @@ def test_a_reader_that_goes(device: Device) -> None:
     process.stderr.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there it is noticed with the next change")
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_reader_that_goes_while_nothing_changes(device: Device, form: list[str]) -> None:
+    """Who reads enough and goes ends it at once, also where changes are lines of the log on standard error."""
+    process = subprocess.Popen(
+        [*POLL, *at(device), *FAST, *form, "40001"],
+        stdout=subprocess.PIPE if form else subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if form else subprocess.PIPE,
+        env=python_environment(),
+    )
+    try:
+        pipe = process.stdout or process.stderr
+        assert pipe is not None
+        while b"1000" not in pipe.readline():
+            pass
+        pipe.close()
+        assert process.wait(20) == 141
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_record(device: Device, tmp_path: Path) -> None:
     """The changes of each poll are a record that histories play back; what is lost is a comment."""
     path = tmp_path / "deep" / "plant.hst"

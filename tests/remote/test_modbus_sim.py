@@ -234,6 +234,30 @@ def test_an_output_that_is_full() -> None:
     )
 
 
+def test_verbose() -> None:
+    """-v tells who comes and goes, what they write and what is refused; -vv also what they read."""
+    for option, reads in (("-v", False), ("-vv", True)):
+        with sim(option, "-a", "127.0.0.1:0", "40001-40100=99") as server:
+            for pdu in ("03 0000 0003", "06 0001 0005", "03 0064 0001", "11"):
+                ask(server.address, pdu, unit=7)
+            server.wait_for(r"127\.0\.0\.1:\d+: connected$")
+            server.wait_for(r"127\.0\.0\.1:\d+, unit 7: writes 40002$")
+            server.wait_for(r"127\.0\.0\.1:\d+, unit 7: reads 40101: exception 2$")
+            server.wait_for(r"127\.0\.0\.1:\d+, unit 7: function 17, 1 octets$")
+            server.wait_for(r"127\.0\.0\.1:\d+: gone$")
+            assert any(line.endswith("reads 40001-40003") for line in server.lines) == reads
+
+
+def test_ctrl_c_before_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is impatient sees no traceback; the status is that of an interrupted program."""
+
+    def start(self: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(modbus_sim.Simulator, "start", start)
+    assert modbus_sim.main(["-a", "127.0.0.1:0", "40001"]) == 130
+
+
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     """--help has examples, signals, and the exit status."""
     with pytest.raises(SystemExit):
