@@ -24,7 +24,7 @@ from cpppo.server.command import parse_address as parse_interface
 from cpppo.server.enip.device import DEFAULT_PROFILE, Profile, profile_named
 from cpppo.server.enip.options import ADDRESS
 from cpppo.server.enip.plant_problems import NAME_LENGTH, Mistakes, Problems, located, nearest
-from cpppo.server.enip.toml import Keys, dotted, parse_toml, shown
+from cpppo.server.enip.toml import Keys, dotted, parse_toml, read_octets, shown
 
 __all__ = ["BridgeConfig", "BridgeTag", "DeviceConfig", "Serial", "parse_bridge", "read_bridge"]
 
@@ -117,7 +117,7 @@ class BridgeConfig(NamedTuple):
 
 def read_bridge(path: str | Path) -> BridgeConfig:
     """The bridge of a file; Mistakes (or UsageError for what is not TOML) with all mistakes, OSError if unreadable."""
-    return parse_bridge(Path(path).read_bytes(), str(path))
+    return parse_bridge(read_octets(path), str(path))
 
 
 def parse_bridge(octets: bytes, name: str = "bridge.toml") -> BridgeConfig:

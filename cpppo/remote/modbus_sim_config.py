@@ -18,14 +18,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from cpppo.errors import UsageError
 from cpppo.remote.cells import Element
 from cpppo.remote.simulator import parse_values, valued
 from cpppo.server.enip.plant_problems import Problems
-from cpppo.server.enip.toml import Keys, dotted, key_lines, line_of, parse_toml, shown
+from cpppo.server.enip.toml import Keys, dotted, key_lines, line_of, parse_toml, read_octets, shown
 
 __all__ = ["ConfigError", "SimConfig", "parse_config", "parse_options", "read_config"]
 
@@ -71,7 +70,7 @@ def read_config(text: str) -> SimConfig:
         return parse_options(text)
     if not text.strip():
         raise UsageError("--config is empty; name a TOML file, or write JSON, which begins with {")
-    return parse_config(Path(text).read_bytes(), text)
+    return parse_config(read_octets(text), text)
 
 
 def parse_options(text: str) -> SimConfig:

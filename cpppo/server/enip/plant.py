@@ -21,7 +21,7 @@ from cpppo.server.enip.options import TagSpec
 from cpppo.server.enip.plant_problems import NAME_LENGTH, Mistakes, Problems, located
 from cpppo.server.enip.plant_reader import PlacedTag, read_tables
 from cpppo.server.enip.tagging import add
-from cpppo.server.enip.toml import Document, Keys, parse_toml
+from cpppo.server.enip.toml import Document, Keys, parse_toml, read_octets
 from cpppo.server.enip.wire.strings import KINDS
 from cpppo.server.enip.wire.types import Kind
 
@@ -89,7 +89,7 @@ def read_plant(path: str | Path, identity: Profile | None = None) -> Plant:
 
     :param identity: replaces the profile of the file; what else it says of its identity stays.
     """
-    return parse_plant(Path(path).read_bytes(), str(path), identity)
+    return parse_plant(read_octets(path), str(path), identity)
 
 
 def parse_plant(octets: bytes, name: str = "plant.toml", identity: Profile | None = None) -> Plant:

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from cpppo.errors import UsageError
@@ -20,7 +21,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["Document", "Keys", "Repeated", "dotted", "key_lines", "line_of", "parse_toml", "shown"]
+__all__ = ["Document", "Keys", "Repeated", "dotted", "key_lines", "line_of", "parse_toml", "read_octets", "shown"]
 
 #: The keys that lead to a value: ("tags", "Level", "value").
 Keys = tuple[str, ...]
@@ -40,6 +41,8 @@ _PART = r"""(?:[\w-]+|"(?:[^"\\\n]|\\[^\n])*"|'[^'\n]*')"""
 #: The key of a statement, and a key that needs no quotes.
 _KEY = re.compile(rf"(?:\s|#[^\n]*\n)*({_PART}(?:\s*\.\s*{_PART})*)\s*=\s*")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
+#: Octets of the largest file: more than a million tags.  A device file may have no end.
+LARGEST = 1 << 26
 #: Characters of a value that are shown, and what stands for the others.
 _SHOWN, _KEY_SHOWN, _MORE = 40, 80, "..."
 
@@ -58,6 +61,15 @@ class Document(NamedTuple):
     values: dict[str, Any]
     text: str
     repeated: tuple[Repeated, ...] = ()
+
+
+def read_octets(path: str | Path) -> bytes:
+    """The octets of a configuration file; OSError if it cannot be read, UsageError if it has no end."""
+    with Path(path).open("rb") as file:
+        octets = file.read(LARGEST + 1)
+    if len(octets) > LARGEST:
+        raise UsageError(f"{path}: it has more than {LARGEST:,} octets; name a TOML file")
+    return octets
 
 
 def parse_toml(octets: bytes, name: str) -> Document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpppo.errors import UsageError
-from cpppo.server.enip.toml import Keys, Repeated, dotted, key_lines, line_of, parse_toml, shown
+from cpppo.server.enip import toml
+from cpppo.server.enip.toml import Keys, Repeated, dotted, key_lines, line_of, parse_toml, read_octets, shown
 
 
 def lines_of(text: str) -> dict[str, int]:
@@ -339,3 +341,12 @@ def test_shown_is_toml(drawn: tuple[str, dict[str, Any]]) -> None:
     text = shown(values)
     if not text.endswith("...") and "..." not in text:
         assert parse_toml(f"a = {text}".encode(), "a.toml").values == {"a": values}
+
+
+def test_a_file_that_has_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is larger than any configuration is refused, and not read to its end."""
+    monkeypatch.setattr(toml, "LARGEST", 10)
+    (tmp_path / "ten.toml").write_bytes(b"a = 123456")
+    assert read_octets(tmp_path / "ten.toml") == b"a = 123456"
+    with pytest.raises(UsageError, match="/dev/zero: it has more than 10 octets; name a TOML file"):
+        read_octets("/dev/zero")
