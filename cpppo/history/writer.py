@@ -83,7 +83,7 @@ class Writer:
         self._flushing: Timer | None = None
         self._latest = -math.inf
         self._closed = False
-        self._lost = 0
+        self._lost = self._losses = 0
         self._lost_since = ""
 
     def __enter__(self) -> Writer:
@@ -103,6 +103,11 @@ class Writer:
     def failing(self) -> bool:
         """Whether the latest line could not be written."""
         return self._lost > 0
+
+    @property
+    def losses(self) -> int:
+        """How many lines could not be written, so far."""
+        return self._losses + self._lost
 
     def write(self, data: Any, now: float | None = None, serial: Any = None) -> None:
         """Append a record of JSON values; RecordError if they are none, never an OSError.
@@ -216,6 +221,7 @@ class Writer:
             return
         if self._lost:
             log.warning("%s is written again; %d lines were lost since %s", self.path, self._lost, self._lost_since)
+            self._losses += self._lost
             self._lost = 0
 
     def _opened(self) -> BinaryIO:

@@ -78,13 +78,15 @@ def logged(path: str | None, verbose: int) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def recording_to(path: str | os.PathLike[str]) -> Iterator[Writer]:
-    """A history file that is appended to while in the block; UsageError if it cannot be."""
+    """A history file that is appended to while in the block; UsageError if it cannot be, Error if records were lost."""
     with Writer(path) as writer:
         try:
             writer.open()
         except OSError as exc:
             raise UsageError(f"cannot record to {path}: {exc.strerror}; name a file that can be written") from exc
         yield writer
+    if writer.losses:
+        raise Error(f"{writer.losses} of the records could not be written to {path}")
 
 
 def ended(program: str, run: Callable[[], int]) -> int:

@@ -511,3 +511,9 @@ def test_table(device: Device) -> None:
     assert process.wait(20) == 1
     os.close(master)
     assert b"\x1b[5A\r" in seen and b"==" not in seen
+
+
+def test_a_recording_that_loses_records(capsys: pytest.CaptureFixture[str], device: Device) -> None:
+    """A full disk is told, and is no success."""
+    status, _, told = ran(capsys, *at(device), "--once", "--record", "/dev/full", "40001")
+    assert (status, told.splitlines()[-1]) == (1, "modbus_poll: 1 of the records could not be written to /dev/full")
