@@ -11,7 +11,7 @@ import asyncio
 from typing import Any, cast
 
 from cpppo.errors import RemoteProtocolError, UsageError
-from cpppo.remote.exchange import FLOOD, TcpExchange
+from cpppo.remote.exchange import TcpExchange
 from cpppo.remote.transacting import TIMEOUT_S, BadReply, NoAnswer, NotConnected
 
 __all__ = ["Link"]
@@ -24,7 +24,6 @@ class _Connection(asyncio.Protocol):
         self._exchange = exchange
         self._transport: asyncio.Transport | None = None
         self._reply: asyncio.Future[bytes] | None = None
-        self._unasked = 0
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.usable = True
 
@@ -33,16 +32,12 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._reply is None:
-            self._unasked += len(data)
         try:
             reply = self._exchange.feed(data)
         except RemoteProtocolError as exc:
             self.close(exc)
         else:
-            if self._unasked > FLOOD:  # late replies are few; this would cost all others the loop's time
-                self.close(NoAnswer("the device sends what nobody asked for"))
-            elif reply is not None and self._reply is not None and not self._reply.done():
+            if reply is not None and self._reply is not None and not self._reply.done():
                 self._reply.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -65,7 +60,6 @@ class _Connection(asyncio.Protocol):
         assert self._transport is not None
         loop = asyncio.get_running_loop()
         self._reply = reply = loop.create_future()
-        self._unasked = 0
         timer = loop.call_at(until, _expire, reply)
         try:
             self._transport.write(octets)
