@@ -17,7 +17,7 @@ from cpppo.remote.aiolink import Link
 from cpppo.remote.pdu import ExceptionReply
 from cpppo.remote.plc import PlcOffline
 from cpppo.remote.plc_modbus import poller_modbus
-from cpppo.remote.transacting import BadReply, NoAnswer
+from cpppo.remote.transacting import BadReply, NoAnswer, NotConnected
 from tests.remote.forms import FORMS, Form
 from tests.remote.modbus_device import Device
 
@@ -344,6 +344,35 @@ def test_stopping_while_it_connects() -> None:
         with pytest.raises(PlcOffline, match="closed"):
             await waiting
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+
+
+def test_a_connection_that_comes_too_late(device: Device) -> None:
+    """One that is made in the very moment in which it is given up, or the link is closed, is closed, too."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        create = loop.create_connection
+        for closing in (False, True):
+            link = Link("127.0.0.1", device.port, timeout=60.0 if closing else 0.05)
+            ended: list[asyncio.Task[None]] = []
+
+            async def late(*told: Any, link: Link = link, closing: bool = closing, ended: Any = ended) -> Any:
+                if closing:
+                    made = await create(*told)
+                    ended.append(loop.create_task(link.close()))
+                    return made
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    return await create(*told)
+
+            loop.create_connection = late  # type: ignore[method-assign, assignment]
+            with pytest.raises(NotConnected, match="closed" if closing else "no connection in time"):
+                await asyncio.wait_for(link.transact(bytes(5)), 10)
+            await asyncio.gather(*ended)
+        await asyncio.to_thread(device.wait, lambda: device.connections == 2 and not device.open)
 
     asyncio.run(run())
 

@@ -116,6 +116,7 @@ def test_what_is_not_known_is_unavailable(plc: Any, fake: Fake) -> None:
     ]
     fake.online = False
     assert _do(plc, "Step", "Counts[0]", "Boiler_Online") == [(2, None), (2, None), (0, [False])]
+    assert _do(plc, "Pump", "Alarm", "Valves[0]", "Flags[0]") == [(2, None)] * 4  # and not False
     fake.online = True
     assert _do(plc, "Step") == [(0, [1])]
 

@@ -17,6 +17,7 @@ from cpppo.remote import PlcOffline, plc_modbus
 from cpppo.remote.framing import rtu_frame
 from cpppo.remote.pdu import request_write
 from cpppo.remote.plc_modbus import poller_modbus
+from cpppo.remote.polling import Counts
 from cpppo.remote.pymodbus_fixes import modbus_client_rtu, modbus_client_tcp
 from cpppo.remote.simulator import Simulator, simulator
 from cpppo.remote.transacting import NoAnswer
@@ -154,6 +155,7 @@ def test_stopping_says_nothing_of_the_device(sim: Simulator, caplog: pytest.LogC
     until(lambda: plc.counter > 2)
     assert plc.stop()
     assert plc.stop()
+    assert (plc.counts(40001).timeouts, plc.counts(40001).others) == (0, 0)
     assert plc.client.socket is None
     assert not plc.is_alive()
     assert [record.getMessage() for record in caplog.records if "offline" in record.getMessage()] == []
@@ -384,3 +386,19 @@ def test_a_write_to_all_units_of_a_line() -> None:
             plc.write(40001, 5)
         client.close()
         until(lambda: device.requests == [rtu_frame(0, request_write(6, 0, [5]))])
+
+
+def test_a_silent_poll_that_is_stopped() -> None:
+    """A request that stop() interrupts counts as no failure of its address."""
+    asked = threading.Event()
+
+    def silent(request: bytes) -> Iterator[bytes | None]:
+        asked.set()
+        return iter([])
+
+    with TcpDevice(silent) as device:
+        plc = poller_modbus("silent", host="127.0.0.1", port=device.port, timeout=60)
+        plc.poll(40001)
+        assert asked.wait(10)
+        assert plc.stop(10)
+        assert plc.counts(40001) == Counts()

@@ -341,6 +341,8 @@ def test_a_beginning_is_forgotten_after_a_silence() -> None:
         long = bytes.fromhex("01 10 0000 0002 04")  # would take the next 6 octets, and the CRC might even be right
         assert line.ask(long, 1, SILENT_S) == b""
         assert line.ask(RTU_READ, len(RTU_VALUES)) == RTU_VALUES
+        write = rtu_frame(1, bytes.fromhex("06 0000 0063"))
+        assert line.ask(write[:5], 1, SILENT_S) == line.ask(write[5:], 1, SILENT_S) == b""
 
 
 @pytest.mark.parametrize("noise", [b"", b"\xff"])

@@ -430,6 +430,9 @@ def test_broadcasts_are_not_answered() -> None:
         assert client.transact(request_write(6, 1, [5]), 0) == b""
         assert sent.wait(10)
         assert device.requests == [rtu_frame(0, request_write(6, 1, [5]))]
+        begun = time.monotonic()
+        assert client.transact(request_write(6, 1, [6]), 0) == b""
+        assert time.monotonic() - begun > 0.05, "all units are given time to do it"
         client.close()
 
 
