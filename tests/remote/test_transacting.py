@@ -607,3 +607,25 @@ def test_retiring_while_it_connects(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(NotConnected, match="closed"):
             client.transact(READ)
         assert (client.socket, device.requests) == (None, [])
+
+
+def test_a_late_answer_is_not_taken_by_another_thread() -> None:
+    """Who waited for the line while the unit was late waits for its late answer, too."""
+    asked = threading.Event()
+
+    def script(request: bytes) -> Iterator[Part]:
+        if not asked.is_set():
+            asked.set()
+            device.ended.wait(0.4)
+            yield rtu(request, bytes.fromhex("03 04 dead beef"))
+        else:
+            yield rtu(request)
+
+    with SerialDevice(script) as device:
+        client = client_of(device, timeout=0.3)
+        first = threading.Thread(target=lambda: pytest.raises(NoAnswer, client.transact, READ))
+        first.start()
+        assert asked.wait(10)
+        assert client.transact(READ) == GOOD
+        first.join(10)
+        client.close()
