@@ -118,6 +118,8 @@ class Link:
                     connection.close(exc)
                 seen = f", {self._told.seen}" if self._told.seen else ""
                 raise NoAnswer(f"{self}: no answer in time{seen}") from None
+            except NotConnected as exc:
+                raise NotConnected(f"{self}: {exc}") from exc
             except RemoteProtocolError as exc:
                 raise BadReply(f"{self}: {exc}") from exc
 
@@ -176,5 +178,5 @@ async def _abandoned(opening: asyncio.Task[tuple[Any, _Connection]]) -> None:
     await asyncio.wait({opening})
     if not opening.cancelled() and opening.exception() is None:
         connection = opening.result()[1]
-        connection.close(NotConnected("given up"))
+        connection.close(NotConnected("closed"))
         await connection.over
