@@ -36,7 +36,7 @@ __all__ = ["main"]
 #: Where a device is, unless told otherwise.
 ADDRESS = ("localhost", 502)
 #: Polls of --once at most: each learns more of what a device refuses.
-_ONCE = 100
+_ONCE = 10000
 #: Polls that wait to be shown, at most; more delay the next poll.  Seconds between two looks at signals and ages.
 _WAITING, _LOOK_S = 1000, 1.0
 

@@ -48,7 +48,8 @@ Turns = Generator[Poll | Wait, bool, None]
 _CUTTING, _GATEWAY = frozenset({2, 3}), frozenset({10, 11})
 #: Requests in a row without an answer after which a poll is given up, if none was answered.
 _SILENT = 2
-#: Refusals in a poll after which it asks nothing more of what was refused or failed before: a later one does.
+#: A poll that has lasted for half the time to the next asks one request more of what failed before, and goes on to cut
+#: what it refused up to so many refusals.  The next polls do the rest.
 _MORE = 16
 
 
@@ -250,12 +251,12 @@ class polling(poller):
             request = todo.popleft()
             span = range(request[0], sum(request))
             cut, doubtful = not failed.isdisjoint(span), not self._failed.isdisjoint(span)
-            if doubted and (
-                (refusals >= _MORE and (cut or doubtful)) or (doubtful and not cut and clock() - begun >= self.rate)
-            ):
-                skipped.append(request)
-                continue
-            doubted += cut or doubtful
+            if cut or doubtful:
+                enough = refusals >= _MORE if cut else doubted
+                if enough and clock() - begun >= self.rate / 2:
+                    skipped.append(request)
+                    continue
+                doubted += 1
             place = locate(request[0])
             asked = pdu.request_read(place.table.read, place.offset, request[1])
             at = clock()

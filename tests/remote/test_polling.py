@@ -157,8 +157,9 @@ def test_a_value_that_comes_to_be_refused(plc: polling, device: Device) -> None:
     assert (plc.read(40001), plc.age(40001), plc.online) == (None, None, True)
 
 
-def test_cuts_of_one_poll_are_bounded(plc: polling, device: Device) -> None:
+def test_cuts_of_one_poll_are_bounded(plc: polling, device: Device, now: list[float]) -> None:
     """A device that refuses much is not asked for all of it at once; polls find out by and by."""
+    device.fails = lambda *_: now.append(now.pop() + 0.05)
     for address in range(40001, 40101):
         plc.poll(address)
     device.registers = {number: 5 for number in range(50)}
@@ -378,16 +379,20 @@ def test_much_that_is_refused_delays_nothing(plc: polling, device: Device, now: 
     for address in range(40001, 41001):
         plc.poll(address)
     device.registers = {number: 5 for number in range(500, 700)}
+    device.fails = lambda *_: now.append(now.pop() + 0.05)
     sizes = []
     for _ in range(400):
         sizes.append(len(device.poll()))
         now[0] += 1
     assert max(sizes) <= 8 + 2 + 16
+    device.fails = lambda *_: None
+    now[0] += 3600
+    assert len(device.poll()) > 500  # it answers at once: there is time for all
     assert plc.values(range(40001, 41001)) == [None] * 500 + [5] * 200 + [None] * 300
     assert set(plc.refused) == {(address, 1) for address in range(40001, 41001) if not 40501 <= address <= 40700}
 
 
-def test_much_that_comes_to_be_refused(plc: polling, device: Device) -> None:
+def test_much_that_comes_to_be_refused(plc: polling, device: Device, now: list[float]) -> None:
     """What was refused, and not asked again in the same poll, has no value after the second."""
     for address in range(40001, 41001):
         plc.poll(address)
@@ -395,6 +400,7 @@ def test_much_that_comes_to_be_refused(plc: polling, device: Device) -> None:
     device.poll()
     assert plc.values(range(40001, 41001)) == [5] * 1000
     device.registers = {}
+    device.fails = lambda *_: now.append(now.pop() + 0.05)
     device.poll()
     device.poll()
     assert plc.values(range(40001, 41001)) == [None] * 1000
