@@ -108,8 +108,8 @@ class poller_modbus(polling):
             except Error as exc:
                 raise self._write_failed(write, address, exc) from exc
 
-    def _unwritable(self, text: str, exc: Exception) -> Exception:
-        return fixes.modbus_bad_address(f"{text} ({exc})")
+    def _unwritable(self, text: str) -> Exception:
+        return fixes.modbus_bad_address(text)
 
     # ------------------------------------------------------------ the thread
     def _wake(self) -> None:

@@ -19,13 +19,14 @@ from typing import Any, NamedTuple
 from cpppo.errors import Error, Timeout, UsageError
 from cpppo.remote import pdu
 from cpppo.remote.load import Load
-from cpppo.remote.plc import PlcOffline, poller, positive, several
-from cpppo.remote.ranges import locate, shatter, spelled
+from cpppo.remote.plc import PlcOffline, poller, positive
+from cpppo.remote.ranges import locate, spelled
 from cpppo.remote.schedule import Cadence, Plan, Range
 from cpppo.remote.transacting import NotConnected
+from cpppo.remote.writing import Write, writes_of
 from cpppo.timing import clock
 
-__all__ = ["Counts", "Poll", "Turns", "Wait", "Write", "polling"]
+__all__ = ["Counts", "Poll", "Turns", "Wait", "polling"]
 
 log = logging.getLogger("cpppo.remote.polling")
 
@@ -61,13 +62,6 @@ class Counts:
     timeouts: int = 0
     others: int = 0
     last: str = ""
-
-
-class Write(NamedTuple):
-    """One request of a write, and the first address that it writes."""
-
-    pdu: bytes
-    address: int
 
 
 class polling(poller):
@@ -366,35 +360,16 @@ class polling(poller):
     def _writes(self, address: int, value: Any) -> list[Write]:
         """The requests that write a value, or a sequence of them from `address` on."""
         try:
-            values = several(value)
+            writes = writes_of(address, value, self.multi)
         except UsageError as exc:
-            raise self._unwritable(f"Invalid value for a write to {address}", exc) from exc
-        try:
-            place = locate(address)
-            if not place.table.write:
-                raise ValueError(f"{place.table.name}s are read-only")
-            if not values:
-                raise ValueError("no value")
-            if address + len(values) - 1 > place.last:
-                raise ValueError(f"{len(values)} values go beyond {place.last}")
-            whole = isinstance(value, Iterable)
-        except ValueError as exc:
-            raise self._unwritable(f"Invalid Modbus address for write: {address}", exc) from exc
-        writes = []
-        for start, count in shatter(address, len(values), pdu.WRITE_LIMIT[place.table.bits]):
-            some = values[start - address : start - address + count]
-            many = whole or (self.multi and not place.table.bits)
-            function = place.table.write_several if many else place.table.write
-            try:
-                writes.append(Write(pdu.request_write(function, place.offset + start - address, some), start))
-            except (Error, TypeError, ValueError, OverflowError) as exc:
-                raise self._unwritable(f"Invalid value for a write to {spelled(address, len(values))}", exc) from exc
+            raise self._unwritable(str(exc)) from exc
         if self._tried and not self.online:
             raise PlcOffline(f"Write to PLC {self}/{address:6d} failed: Offline")
         return writes
 
-    def _unwritable(self, text: str, exc: Exception) -> Exception:
-        return UsageError(f"{text} ({exc})")
+    def _unwritable(self, text: str) -> Exception:
+        """What to raise for a write that cannot be."""
+        return UsageError(text)
 
     def _write_failed(self, write: Write, first: int, exc: Error) -> Error:
         """What to raise where a request of a write failed; `first` is the address that the whole write begins at."""
