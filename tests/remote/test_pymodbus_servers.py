@@ -244,7 +244,7 @@ def test_a_client_that_leaves_while_a_pymodbus_device_works() -> None:
 def test_a_serial_server_that_was_not_told_its_units() -> None:
     """It is silent about units that its context has not: they may be others' on the line."""
     simulated = SimDevice(1, simdata=[SimData(0, values=[5] * 10, datatype=DataType.REGISTERS)])
-    with Line() as line, Hosted(lambda: modbus_server_rtu(simulated, port=line.ports[0])):
+    with Line() as line, Hosted(lambda: modbus_server_rtu(simulated, port=line.paths[0])):
         assert line.ask(rtu_frame(2, READ), 1, 0.2) == b""
         reply = rtu_frame(1, bytes.fromhex("0304 0005 0005"))
         assert line.ask(rtu_frame(1, READ), len(reply)) == reply
