@@ -125,7 +125,8 @@ class poller:
                 values = {address: values[address] for address in values if address in self._wanted}
             held = list(map(self._values.get, values))
             given = list(values.values())
-            self._values.update(values)
+            if held != given:
+                self._values.update(values)
             self._asked.update(dict.fromkeys(values, asked))
         if held != given:
             self._tell([change for change in zip(values, held, given, strict=True) if change[1] != change[2]])

@@ -244,7 +244,9 @@ class polling(poller):
         while todo:
             request = todo.popleft()
             span = range(request[0], sum(request))
-            cut, doubtful = not failed.isdisjoint(span), not self._failed.isdisjoint(span)
+            # Mostly nothing failed, and a span is long.
+            cut = bool(failed) and not failed.isdisjoint(span)
+            doubtful = bool(self._failed) and not self._failed.isdisjoint(span)
             if cut or doubtful:
                 enough = refusals >= _MORE if cut else doubted
                 if enough and clock() - begun >= self.rate / 2:
@@ -279,7 +281,8 @@ class polling(poller):
                     todo.append(request)  # one lost message is not a device that is gone
             else:
                 answered += 1
-                failed.difference_update(span)
+                if failed:
+                    failed.difference_update(span)
                 self._answered(request, values, at)
             if not answered and silent >= (_SILENT if self.online else 1):
                 failing.update(todo)
@@ -310,7 +313,8 @@ class polling(poller):
         return sound + sorted(doubtful, key=lambda request: (request[0] < self._resume, request))
 
     def _answered(self, request: Range, values: list[int], at: float) -> None:
-        self._failed.difference_update(range(request[0], sum(request)))
+        if self._failed:
+            self._failed.difference_update(range(request[0], sum(request)))
         with self._guard:
             self._plan.accepted(request)
         self._store_all(dict(zip(range(request[0], sum(request)), values, strict=True)), at)

@@ -12,6 +12,7 @@ Must not know: pymodbus (who subclasses these brings the connection), what is po
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import threading
 import time
@@ -44,8 +45,8 @@ LATE = 2
 _BITS = 11
 #: Seconds: the least silence between two frames of a serial line, and what a broadcast is given to be executed.
 _SILENCE_S, _TURNAROUND_S = 0.00175, 0.1
-#: The least time-out that can be set on a socket: 0 means not to wait at all.
-_LEAST_S = 0.001
+#: Seconds: the least time-out of a socket (0: not to wait at all), and by how much one that is set may be too long.
+_LEAST_S, _LITTLE_S = 0.001, 0.01
 #: Seconds for which who waits for a late answer has the line, and then leaves it to others.
 _SLICE_S, _LEFT_S = 0.02, 0.001
 
@@ -152,10 +153,7 @@ class Transactions:
         """From another thread: let a transaction that waits end at once, with NoAnswer."""
 
     def retire(self) -> None:
-        """From any thread: as abort, and transactions to come fail with NotConnected: no connection is opened again.
-
-        `close` may still be needed.
-        """
+        """From any thread: as abort, and transactions to come fail with NotConnected; `close` may still be needed."""
         self._retired = True
         self.abort()
 
@@ -183,6 +181,8 @@ class TcpTransactions(Transactions):
     def __init__(self, *args: Any, **kwds: Any) -> None:
         super().__init__(*args, **kwds)
         self._told = TcpExchange()
+        self._arrivals: Any = None
+        self._limit = 0.0
 
     def __str__(self) -> str:
         host, port = self.place
@@ -195,7 +195,10 @@ class TcpTransactions(Transactions):
 
     def _left(self) -> bool:
         """Whether the device hung up since the last transaction: a request would be lost.  Takes late replies."""
+        if self._arrivals is not None and not self._arrivals.poll(0):
+            return False
         try:
+            self._limit = 0.0
             self.socket.settimeout(0)
             while octets := self.socket.recv(4096):
                 self._told.feed(octets)
@@ -220,6 +223,10 @@ class TcpTransactions(Transactions):
                 trouble = exc
             else:
                 self._told.opened()
+                self._limit = 0.0
+                if hasattr(select, "poll"):
+                    self._arrivals = select.poll()
+                    self._arrivals.register(sock, select.POLLIN)
                 self.socket = sock
                 return
         raise trouble
@@ -237,10 +244,16 @@ class TcpTransactions(Transactions):
             reply = self._told.feed(self._received(until))
         return reply
 
+    def _within(self, left: float) -> None:
+        """The socket waits for `left` seconds, or a little longer: to set it each time costs more than to send."""
+        if not 0 <= self._limit - left < _LITTLE_S:
+            self._limit = max(_LEAST_S, left)
+            self.socket.settimeout(self._limit)
+
     def _send(self, octets: bytes, until: float) -> None:
         held = self.socket
         try:
-            held.settimeout(max(_LEAST_S, until - clock()))
+            self._within(until - clock())
             held.sendall(octets)
         except (OSError, AttributeError) as exc:
             self.close()
@@ -252,7 +265,7 @@ class TcpTransactions(Transactions):
         try:
             if left <= 0:
                 raise TimeoutError
-            self.socket.settimeout(left)
+            self._within(left)
             octets = cast(bytes, self.socket.recv(4096))
         except TimeoutError:
             if self._told.expired():
