@@ -245,6 +245,8 @@ class Server:
                 try:
                     connection.thread.start()
                 except RuntimeError as exc:
+                    if isinstance(exc.__context__, KeyboardInterrupt):  # "release unlocked lock": Ctrl-C within start()
+                        raise exc.__context__ from None
                     self._connections.discard(connection)
                     self._tell("no thread left for another connection (%s); those there are go on", exc)
                     refused = True

@@ -252,8 +252,8 @@ def test_stop_answers_what_was_sent() -> None:
         assert not stopper.is_alive()
 
 
-@pytest.mark.parametrize("started", [True, False])
-def test_ctrl_c_while_a_client_is_accepted(monkeypatch: pytest.MonkeyPatch, started: bool) -> None:
+@pytest.mark.parametrize(("started", "covered"), [(True, False), (False, False), (True, True)])
+def test_ctrl_c_while_a_client_is_accepted(monkeypatch: pytest.MonkeyPatch, started: bool, covered: bool) -> None:
     """Ctrl-C can come while the thread of a client is being started: that client is answered as any other one."""
     server = Server(("127.0.0.1", 0), lambda sock: Echo())
     start = threading.Thread.start
@@ -261,7 +261,11 @@ def test_ctrl_c_while_a_client_is_accepted(monkeypatch: pytest.MonkeyPatch, star
     def interrupted(self: threading.Thread) -> None:
         if started:
             start(self)
-        raise KeyboardInterrupt
+        try:
+            raise KeyboardInterrupt
+        finally:
+            if covered:  # as a condition of threading does, if it is interrupted between two of its steps
+                raise RuntimeError("release unlocked lock")
 
     with connect(server) as client:
         client.sendall(b"accepted")
