@@ -513,6 +513,7 @@ def test_table(device: Device) -> None:
     assert b"\x1b[5A\r" in seen and b"==" not in seen
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 def test_a_recording_that_loses_records(capsys: pytest.CaptureFixture[str], device: Device) -> None:
     """A full disk is told, and is no success."""
     status, _, told = ran(capsys, *at(device), "--once", "--record", "/dev/full", "40001")
